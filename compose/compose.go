@@ -1,0 +1,38 @@
+package compose
+
+// Labels that the topology files put on their services. Gauntlet reads roles from live answers, never from labels.
+const (
+	LabelTier   = "gauntlet.tier"   // lb, web, db, dcs, ...
+	LabelRegion = "gauntlet.region" // a, b
+	LabelRoles  = "gauntlet.roles"  // comma-separated live roles that the container may come to have
+	LabelProbe  = "gauntlet.probe"  // kind of built-in probe: postgres, etcd, haproxy, web
+	LabelReady  = "gauntlet.ready"  // how to ask for readiness: "http 8080 /ready" or "tcp 5432"
+	LabelOwner  = "gauntlet.owner"  // "gauntlet" on all that Gauntlet started
+)
+
+// Topology is an architecture that Gauntlet can start.
+type Topology struct {
+	Name    string   // such as "replicated-async"
+	Summary string   // one line
+	Files   []string // Compose files in the embedded catalogue, in order
+	Targets []string // Dockerfile targets it needs
+	Roles   []string // live roles it has, such as "postgres-primary"
+	Tiers   []string
+	Entry   string // service and container port that clients talk to, such as "lb:80"
+	Sync    bool   // promises that no acknowledged write is lost
+	Mutant  bool   // made to fail a check; left out of lists unless asked for
+}
+
+// Container is a started container and how to reach it from the host.
+type Container struct {
+	ID      string
+	Name    string // service-index, such as "db-1"
+	Service string
+	Index   int
+	Tier    string
+	Region  string
+	Probe   string         // LabelProbe
+	Ready   string         // LabelReady
+	IP      string         // on the topology's network
+	Ports   map[int]string // container port to "127.0.0.1:port"
+}

@@ -1,0 +1,46 @@
+package probe
+
+import "time"
+
+// Point is one measurement. A failed measurement has Err set: a gap, never a zero.
+type Point struct {
+	Metric string        // what is measured, such as "replication_lag"; unit in Units
+	Target string        // of what, such as "db-2"
+	At     time.Duration // when the value held, offset from the run's origin
+	Took   time.Duration // how long it took to learn it
+	Value  float64
+	Err    string
+}
+
+// The metrics that the built-in probes emit.
+const (
+	ReplicationLag = "replication_lag" // seconds, age of the newest heartbeat row visible on a replica
+	HeartbeatAge   = "heartbeat_age"   // seconds since the last heartbeat that any primary acknowledged; stands in when there is no primary
+	LSNDistance    = "lsn_distance"    // bytes of WAL between primary and replica
+	Answers        = "answers"         // 1 if the node answered its health question, 0 if it refused; Err if unknown
+	Coverage       = "coverage"        // once a second for each poller: share in [0,1] of its polls that gave an answer; Took is its longest gap
+)
+
+// Units maps each metric to its unit.
+var Units = map[string]string{
+	ReplicationLag: "seconds", HeartbeatAge: "seconds", LSNDistance: "bytes", Answers: "bool", Coverage: "ratio",
+}
+
+// Change is a state seen to differ from the poll before.
+type Change struct {
+	What     string        // which state, one of the What constants
+	Target   string        // of whom: a container's name, or "cluster"
+	From, To string        // "" is: no value (no leader), "?" is: no answer
+	After    time.Duration // last poll that still saw From, offset from the run's origin
+	At       time.Duration // first poll that saw To
+}
+
+// The states that the built-in pollers watch, every 20 to 50 ms.
+const (
+	Leader   = "leader"       // name in the consensus store's leader key; Target "cluster"
+	Role     = "role"         // "primary" or "replica" as the database node itself says
+	Route    = "route"        // which database node a web node sends its writes to
+	Server   = "server"       // load balancer's view of a server: "UP", "DOWN", ...
+	SyncName = "sync_standby" // name of the synchronous standby; Target "cluster"
+	Health   = "health"       // container state by the engine: "running", "exited", ...
+)

@@ -43,4 +43,6 @@ const (
 	Server   = "server"       // load balancer's view of a server: "UP", "DOWN", ...
 	SyncName = "sync_standby" // name of the synchronous standby; Target "cluster"
 	Health   = "health"       // container state by the engine: "running", "exited", ...
+
+	StoreLeader = "store_leader" // names of the consensus nodes that say they lead, joined by "+"; Target "cluster"; every 250 ms
 )

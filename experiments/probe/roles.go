@@ -1,0 +1,174 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The live roles that [Watch.Roles] knows.
+const (
+	RolePrimary     = "postgres-primary"      // accepts writes
+	RoleReplica     = "postgres-replica"      // is in recovery, the synchronous standby included
+	RoleSyncStandby = "postgres-sync-standby" // a primary waits for it before it acknowledges
+	RoleEtcdLeader  = "etcd-leader"
+)
+
+// roleLimit is how long one node may take to say its role.
+const roleLimit = 300 * time.Millisecond
+
+// ErrSilent says that no node answered.
+var ErrSilent = errors.New("no node answered")
+
+// Roles asks all nodes at the same time, each for at most 300 ms and once more if it was silent, which roles they have
+// now. It maps each role to the sorted names of the nodes that have it; a role that nobody has is absent. Two nodes that
+// both say they are primary both have the role. Nodes that don't answer have none. The error is [ErrSilent], with the
+// reasons, if no node answered at all.
+func (w Watch) Roles(ctx context.Context) (map[string][]string, error) {
+	w = w.withDefaults()
+	var dbs []sighting
+	var leads map[string]bool
+	var dbErr, etcdErr error
+	var wg sync.WaitGroup
+	wg.Go(func() { dbs, dbErr = w.census(ctx) })
+	wg.Go(func() { leads, etcdErr = w.etcdLeads(ctx) })
+	wg.Wait()
+	roles := mergeRoles(dbs, leads)
+	if len(dbs)+len(leads) == 0 {
+		return roles, fmt.Errorf("%w about its role: %w", ErrSilent, errors.Join(dbErr, etcdErr))
+	}
+	return roles, nil
+}
+
+// mergeRoles turns what the nodes say into names per role.
+func mergeRoles(dbs []sighting, leads map[string]bool) map[string][]string {
+	roles := map[string][]string{}
+	add := func(role, name string) {
+		if !slices.Contains(roles[role], name) {
+			roles[role] = append(roles[role], name)
+		}
+	}
+	for _, d := range dbs {
+		if d.Recovery {
+			add(RoleReplica, d.node)
+			continue
+		}
+		add(RolePrimary, d.node)
+		for _, name := range d.Sync {
+			add(RoleSyncStandby, name)
+		}
+	}
+	for name, yes := range leads {
+		if yes {
+			add(RoleEtcdLeader, name)
+		}
+	}
+	for _, names := range roles {
+		slices.Sort(names)
+	}
+	return roles
+}
+
+// sighting is what one database node says of itself.
+type sighting struct {
+	node      string
+	Recovery  bool
+	LSN       int64    // written by a primary, replayed by a replica: bytes from the log's beginning
+	Timeline  int64    // that a primary writes, that a replica streams; 0: it does not stream
+	Streaming []string // replicas that stream from it
+	Sync      []string // those of them that it waits for
+}
+
+const censusSQL = `select r,
+ (case when r then coalesce(pg_last_wal_replay_lsn(), '0/0') else pg_current_wal_lsn() end - '0/0'::pg_lsn)::bigint,
+ case when r then coalesce((select received_tli from pg_stat_wal_receiver where status = 'streaming'), 0)
+      else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint end,
+ array(select application_name from pg_stat_replication where state = 'streaming'),
+ array(select application_name from pg_stat_replication where sync_state in ('sync', 'quorum'))
+from pg_is_in_recovery() r`
+
+// census asks all database nodes. The error joins the reasons of those that are missing.
+func (w Watch) census(ctx context.Context) ([]sighting, error) {
+	return askAll(ctx, w.of(Postgres), func(ctx context.Context, e Endpoint) (sighting, error) {
+		conn, err := w.connect(ctx, e)
+		if err != nil {
+			return sighting{}, err
+		}
+		defer conn.close()
+		return look(ctx, conn.conn, e.Name)
+	})
+}
+
+func look(ctx context.Context, conn *pgx.Conn, node string) (sighting, error) {
+	s := sighting{node: node}
+	err := conn.QueryRow(ctx, censusSQL).Scan(&s.Recovery, &s.LSN, &s.Timeline, &s.Streaming, &s.Sync)
+	return s, err
+}
+
+// connect makes a connection for one conversation.
+func (w Watch) connect(ctx context.Context, e Endpoint) (*db, error) {
+	d, err := newDB(w, clock{time.Now()}, e, nil)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.open(ctx)
+}
+
+// etcdLeads asks all consensus nodes whether they lead.
+func (w Watch) etcdLeads(ctx context.Context) (map[string]bool, error) {
+	type lead struct {
+		node string
+		yes  bool
+	}
+	all, err := askAll(ctx, w.of(Etcd), func(ctx context.Context, e Endpoint) (lead, error) {
+		n, err := newHTTPNode(e, 2379)
+		if err != nil {
+			return lead{}, err
+		}
+		defer n.close()
+		var self selfAnswer
+		err = n.get(ctx, "/v2/stats/self", &self)
+		return lead{e.Name, self.leads()}, err
+	})
+	leads := map[string]bool{}
+	for _, l := range all {
+		leads[l.node] = l.yes
+	}
+	return leads, err
+}
+
+// askAll asks all endpoints at the same time and gives the answers in the endpoints' order. An endpoint that was silent
+// is asked once more; one that refused is not.
+func askAll[T any](ctx context.Context, of []Endpoint, ask func(context.Context, Endpoint) (T, error)) ([]T, error) {
+	answers, errs := make([]T, len(of)), make([]error, len(of))
+	var wg sync.WaitGroup
+	for i, e := range of {
+		wg.Go(func() {
+			answers[i], errs[i] = within(ctx, e, ask)
+			if errs[i] != nil && !refused(errs[i]) {
+				answers[i], errs[i] = within(ctx, e, ask)
+			}
+		})
+	}
+	wg.Wait()
+	var got []T
+	for i, err := range errs {
+		if err != nil {
+			errs[i] = fmt.Errorf("%s: %w", of[i].Name, err)
+			continue
+		}
+		got = append(got, answers[i])
+	}
+	return got, errors.Join(errs...)
+}
+
+func within[T any](ctx context.Context, e Endpoint, ask func(context.Context, Endpoint) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, roleLimit)
+	defer cancel()
+	return ask(ctx, e)
+}

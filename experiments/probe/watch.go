@@ -1,0 +1,215 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// The kinds of endpoints that can be watched, as topologies label them.
+const (
+	Postgres = "postgres" // PostgreSQL on port 5432
+	Etcd     = "etcd"     // etcd with its v2 API on port 2379
+	HAProxy  = "haproxy"  // HAProxy with its runtime API on TCP port 9999
+	Web      = "web"      // the target app on port 8080
+)
+
+// Kinds are all kinds that [Watch] accepts.
+func Kinds() []string { return []string{Postgres, Etcd, HAProxy, Web} }
+
+// Endpoint is one container to watch.
+type Endpoint struct {
+	Name   string         // the container's name as printed, such as "db1"; for PostgreSQL also its name in the cluster
+	Kind   string         // one of the kinds; "" is not watched
+	Tier   string         // such as "db"
+	Region string         // such as "a", may be ""
+	Ports  map[int]string // container port to the "host:port" where it can be reached
+}
+
+// Watch says what to watch. The zero values of all fields but Endpoints are fine.
+type Watch struct {
+	Endpoints []Endpoint
+	Scope     string // Patroni's scope in the consensus store; "" is "ref"
+	User      string // database user; "" is "postgres": reserved connections keep the watch alive when the app uses up the others, and it sees replication's state
+	Password  string // of User; "" where the server trusts its clients
+	Database  string // that holds the tables heartbeat and posts; "" is "app"
+	Sync      bool   // the topology promises a synchronous standby: [Watch.Steady] insists on one
+}
+
+// Sink takes what is seen. Its functions are called one at a time, in the order in which things were learnt, from the
+// pollers themselves: a slow function makes gaps. A nil function drops what it would get.
+type Sink struct {
+	Point  func(Point)
+	Change func(Change)
+}
+
+// ErrEndpoint says that an endpoint cannot be watched as described.
+var ErrEndpoint = errors.New("cannot watch endpoint")
+
+// How often the pollers ask. 40 ms bounds each failover stage to ±40 ms; 100 ms is the heartbeat's resolution.
+const (
+	stateEvery = 40 * time.Millisecond
+	serverTick = 50 * time.Millisecond
+	beatEvery  = 100 * time.Millisecond
+	slowEvery  = 250 * time.Millisecond
+)
+
+// askLimit is the deadline of one poll. A longer silence is a gap.
+const askLimit = 250 * time.Millisecond
+
+// Run polls until ctx ends and then waits for its pollers; that is no error. It fails at once, before any polling, with
+// [ErrEndpoint] if an endpoint's kind is unknown or its port is missing. Nodes that don't answer are gaps, not errors.
+// All times are offsets from origin, on the monotonic clock. Memory does not grow with time.
+//
+// Run writes a row of table heartbeat every 100 ms on whichever node says that it is the primary.
+func (w Watch) Run(ctx context.Context, origin time.Time, emit Sink) error {
+	s := newSession(w.withDefaults(), origin, emit)
+	pollers, err := s.pollers()
+	if err != nil {
+		return err
+	}
+	var wg sync.WaitGroup
+	for i, p := range pollers {
+		p.phase = p.every * time.Duration(i) / time.Duration(len(pollers)) // spread, so that polls don't come in bursts
+		wg.Go(func() { p.run(ctx, s.clock, s.out) })
+	}
+	wg.Wait()
+	return nil
+}
+
+func (w Watch) withDefaults() Watch {
+	w.Scope = or(w.Scope, "ref")
+	w.User = or(w.User, "postgres")
+	w.Database = or(w.Database, "app")
+	return w
+}
+
+func or(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// of returns the endpoints of one kind.
+func (w Watch) of(kind string) []Endpoint {
+	var out []Endpoint
+	for _, e := range w.Endpoints {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// addr is where a container port of the endpoint can be reached.
+func (e Endpoint) addr(port int) (string, error) {
+	if a := e.Ports[port]; a != "" {
+		return a, nil
+	}
+	return "", fmt.Errorf("%w %s: its kind %q is asked on port %d, which is not published; publish it on 127.0.0.1 in the topology's Compose file", ErrEndpoint, e.Name, e.Kind, port)
+}
+
+// session is what the pollers of one Run share.
+type session struct {
+	watch Watch
+	clock clock
+	out   *emitter
+	board *board // what the database nodes last said
+	pulse *pulse // the heartbeat's last acknowledgement
+	store *store // what the consensus nodes last said
+}
+
+func newSession(w Watch, origin time.Time, emit Sink) *session {
+	c := clock{origin}
+	out := &emitter{sink: emit}
+	return &session{watch: w, clock: c, out: out, board: newBoard(), pulse: newPulse(), store: newStore(out)}
+}
+
+// pollers makes the pollers of all endpoints.
+func (s *session) pollers() ([]poller, error) {
+	var all []poller
+	var errs []error
+	for _, e := range s.watch.Endpoints {
+		ps, err := s.pollersOf(e)
+		all, errs = append(all, ps...), append(errs, err)
+	}
+	ps, err := s.clusterPollers()
+	return append(all, ps...), errors.Join(append(errs, err)...)
+}
+
+// pollersOf is the one place that knows which pollers a kind has.
+func (s *session) pollersOf(e Endpoint) ([]poller, error) {
+	switch e.Kind {
+	case "":
+		return nil, nil
+	case Postgres:
+		return s.postgresPollers(e)
+	case Etcd:
+		return s.etcdPollers(e)
+	case HAProxy:
+		return s.haproxyPollers(e)
+	case Web:
+		return s.webPollers(e)
+	default:
+		return nil, fmt.Errorf("%w %s: unknown kind %q; known are %v", ErrEndpoint, e.Name, e.Kind, Kinds())
+	}
+}
+
+// clusterPollers are those that ask for a thing that no single node owns.
+func (s *session) clusterPollers() ([]poller, error) {
+	var all []poller
+	if len(s.watch.of(Postgres)) > 0 {
+		all = append(all, poller{name: "heartbeat age", every: beatEvery, limit: askLimit, asker: &ageAsker{s}})
+	}
+	if len(s.watch.of(Etcd)) == 0 {
+		return all, nil
+	}
+	keys, err := s.keyPollers()
+	return append(all, keys...), err
+}
+
+// emitter serialises what concurrent pollers say.
+type emitter struct {
+	mu   sync.Mutex
+	sink Sink
+}
+
+func (e *emitter) point(p Point) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sink.Point != nil {
+		e.sink.Point(p)
+	}
+}
+
+func (e *emitter) change(c Change) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.sink.Change != nil {
+		e.sink.Change(c)
+	}
+}
+
+// clock tells offsets from the run's origin.
+type clock struct{ origin time.Time }
+
+func (c clock) now() time.Duration { return time.Since(c.origin) }
+
+// sleepUntil returns true at the offset, or at once if it has passed; false if ctx ended first.
+func (c clock) sleepUntil(ctx context.Context, at time.Duration) bool {
+	left := at - c.now()
+	if left <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(left)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

@@ -1,0 +1,209 @@
+package chaos
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const journalExt = ".jsonl"
+
+// Journal is the undo log of one project: what is about to be disturbed is on disk before it is touched, and what was proven
+// healed is marked. It outlives the process that writes it, however that process ends. Append-only JSON lines, each synced.
+type Journal struct {
+	project string
+	path    string
+	mu      sync.Mutex
+	file    *os.File
+	owned   bool // this process is the one that disturbs the project
+}
+
+// Intent is one entry of the undo log: these containers are about to be disturbed.
+type Intent struct {
+	ID      string          `json:"id"`
+	At      time.Time       `json:"at"`
+	Process int             `json:"process"` // that wrote it
+	Kind    string          `json:"kind"`
+	Fault   json.RawMessage `json:"fault,omitempty"` // its fields
+	Targets []Target        `json:"targets"`
+}
+
+// Target is a container as the undo log remembers it.
+type Target struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// journalLine is one line of the file: exactly one field is set.
+type journalLine struct {
+	Intent *Intent `json:"intent,omitempty"`
+	Done   string  `json:"done,omitempty"` // the id of an intent whose undo was proven
+}
+
+// OpenJournal opens the undo log of a project in a folder, both made if need be, for the process that disturbs the project.
+// There can be one at a time, else it is ErrBusy. The log is released when the process ends, however it ends.
+func OpenJournal(dir, project string) (*Journal, error) {
+	j, err := PeekJournal(dir, project)
+	if err != nil {
+		return nil, err
+	}
+	owned, err := lockFile(j.file)
+	if err == nil && !owned {
+		err = fmt.Errorf("%w: another live process disturbs project %s (undo log %s)", ErrBusy, project, j.path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.file.Close())
+	}
+	j.owned = true
+	return j, nil
+}
+
+// PeekJournal opens the undo log for HealAll beside a process that may still be alive. Entries of a live process are undone
+// but not marked, because it may be about to act on them.
+func PeekJournal(dir, project string) (*Journal, error) {
+	if project == "" || project != filepath.Base(project) || strings.HasPrefix(project, ".") {
+		return nil, fmt.Errorf("undo log: %q is no project name", project)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("undo log: %w", err)
+	}
+	path := filepath.Join(dir, project+journalExt)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("undo log: %w", err)
+	}
+	if err := syncDir(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("undo log: %w", err), f.Close())
+	}
+	return &Journal{project: project, path: path, file: f}, nil
+}
+
+// JournalProjects lists the projects that have an undo log in the folder, sorted. No folder is no projects.
+func JournalProjects(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("undo log: %w", err)
+	}
+	var out []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), journalExt); ok {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// Project is whose undo log it is.
+func (j *Journal) Project() string { return j.project }
+
+// Close releases the log. The file stays.
+func (j *Journal) Close() error { return j.file.Close() }
+
+// Begin puts on disk that the fault is about to disturb the targets, and returns the entry's id. Nothing may be touched if
+// it fails.
+func (j *Journal) Begin(f Fault, on []Container) (string, error) {
+	if j == nil {
+		return "", nil
+	}
+	fields, err := json.Marshal(f)
+	if err != nil {
+		return "", fmt.Errorf("undo log: %s: %w", f.Kind(), err)
+	}
+	in := Intent{ID: rand.Text(), At: time.Now().UTC(), Process: os.Getpid(), Kind: f.Kind(), Fault: fields}
+	for _, c := range on {
+		in.Targets = append(in.Targets, Target{ID: c.ID, Name: c.Name})
+	}
+	return in.ID, j.append(journalLine{Intent: &in})
+}
+
+// Done marks an entry whose undo was proven.
+func (j *Journal) Done(id string) error {
+	if j == nil {
+		return nil
+	}
+	return j.append(journalLine{Done: id})
+}
+
+// append writes one line with one call, so that lines of two processes never mix, and syncs it. A line that a crash left
+// half-written is closed first.
+func (j *Journal) append(l journalLine) error {
+	text, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("undo log: %w", err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if torn, err := j.torn(); err != nil {
+		return fmt.Errorf("undo log: %w", err)
+	} else if torn {
+		text = append([]byte("\n"), text...)
+	}
+	if _, err := j.file.Write(append(text, '\n')); err != nil {
+		return fmt.Errorf("undo log: %w", err)
+	}
+	if err := j.file.Sync(); err != nil {
+		return fmt.Errorf("undo log: %w", err)
+	}
+	return nil
+}
+
+// torn says whether the file ends in the middle of a line.
+func (j *Journal) torn() (bool, error) {
+	info, err := j.file.Stat()
+	if err != nil || info.Size() == 0 {
+		return false, err
+	}
+	last := make([]byte, 1)
+	if _, err := j.file.ReadAt(last, info.Size()-1); err != nil {
+		return false, err
+	}
+	return last[0] != '\n', nil
+}
+
+// Open returns the entries that are not marked as healed, oldest first, and how many lines could not be read. A line that
+// a crash left half-written was never acted on: an entry counts only when it is on disk as a whole.
+func (j *Journal) Open() (open []Intent, unreadable int, err error) {
+	text, err := os.ReadFile(j.path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("undo log: %w", err)
+	}
+	for line := range bytes.Lines(text) {
+		var l journalLine
+		switch err := json.Unmarshal(line, &l); {
+		case len(bytes.TrimSpace(line)) == 0:
+		case err != nil:
+			unreadable++
+		case l.Intent != nil:
+			open = append(open, *l.Intent)
+		default:
+			open = slices.DeleteFunc(open, func(in Intent) bool { return in.ID == l.Done })
+		}
+	}
+	return open, unreadable, nil
+}
+
+// mayMark says whether entries can be marked as healed: no other live process owns the log.
+func (j *Journal) mayMark() (bool, error) {
+	if j.owned {
+		return true, nil
+	}
+	return lockFile(j.file)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -71,8 +71,7 @@ func (w Watch) Run(ctx context.Context, origin time.Time, emit Sink) error {
 		return err
 	}
 	var wg sync.WaitGroup
-	for i, p := range pollers {
-		p.phase = p.every * time.Duration(i) / time.Duration(len(pollers)) // spread, so that polls don't come in bursts
+	for _, p := range pollers {
 		wg.Go(func() { p.run(ctx, s.clock, s.out) })
 	}
 	wg.Wait()
@@ -140,21 +139,32 @@ func (s *session) pollers() ([]poller, error) {
 	return append(all, ps...), errors.Join(append(errs, err)...)
 }
 
-// pollersOf is the one place that knows which pollers a kind has.
+// pollersOf is the one place that knows which pollers a kind has. The nodes of a kind are asked at the same moment and
+// the kinds 10 ms apart: one burst for all would delay itself, and waking up for each poll alone costs twice the CPU.
 func (s *session) pollersOf(e Endpoint) ([]poller, error) {
 	switch e.Kind {
 	case "":
 		return nil, nil
 	case Postgres:
 		return s.postgresPollers(e)
-	case Etcd:
-		return s.etcdPollers(e)
-	case HAProxy:
-		return s.haproxyPollers(e)
 	case Web:
-		return s.webPollers(e)
+		return shifted(10 * time.Millisecond)(s.webPollers(e))
+	case Etcd:
+		return shifted(20 * time.Millisecond)(s.etcdPollers(e))
+	case HAProxy:
+		return shifted(30 * time.Millisecond)(s.haproxyPollers(e))
 	default:
 		return nil, fmt.Errorf("%w %s: unknown kind %q; known are %v", ErrEndpoint, e.Name, e.Kind, Kinds())
+	}
+}
+
+// shifted sets the phase of pollers.
+func shifted(phase time.Duration) func([]poller, error) ([]poller, error) {
+	return func(ps []poller, err error) ([]poller, error) {
+		for i := range ps {
+			ps[i].phase = phase
+		}
+		return ps, err
 	}
 }
 
@@ -167,7 +177,7 @@ func (s *session) clusterPollers() ([]poller, error) {
 	if len(s.watch.of(Etcd)) == 0 {
 		return all, nil
 	}
-	keys, err := s.keyPollers()
+	keys, err := shifted(20 * time.Millisecond)(s.keyPollers())
 	return append(all, keys...), err
 }
 

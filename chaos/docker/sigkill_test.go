@@ -1,0 +1,139 @@
+package docker_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gauntlet/chaos"
+	"gauntlet/chaos/docker"
+)
+
+// childEnv makes this test executable a Gauntlet that disturbs a project until it is killed. Its value is the folder of the
+// undo log; the project and the kind are in the two others.
+const (
+	childEnv    = "GAUNTLET_CHAOSTEST_CHILD"
+	childTarget = "GAUNTLET_CHAOSTEST_PROJECT"
+	childKind   = "GAUNTLET_CHAOSTEST_KIND"
+)
+
+// child runs one step of an hour and says so when it began.
+func child(dir string) int {
+	if err := disturbForever(dir, os.Getenv(childTarget), os.Getenv(childKind)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	return 1 // it should never come to an end
+}
+
+func disturbForever(dir, project, kind string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	rt, err := docker.New(ctx, docker.Options{Project: project})
+	if err != nil {
+		return err
+	}
+	j, err := chaos.OpenJournal(dir, project)
+	if err != nil {
+		return err
+	}
+	fault, err := chaos.New(kind)
+	if err != nil {
+		return err
+	}
+	steps := []chaos.Step{{For: time.Hour, On: chaos.Selector{Service: "echo", Pick: "all"}, Fault: fault}}
+	return chaos.Run(ctx, rt, 1, time.Now(), steps, chaos.Options{Journal: j, Emit: func(w chaos.Window) { fmt.Println("began", w.Err) }})
+}
+
+// TestGauntletIsKilled kills a Gauntlet in mid-step with SIGKILL and heals from what it left on disk.
+func TestGauntletIsKilled(t *testing.T) {
+	for kind, state := range map[string]chaos.State{"pause": chaos.Paused, "kill": chaos.Exited, "stop": chaos.Exited} {
+		t.Run(kind, func(t *testing.T) {
+			y := newYard(t)
+			y.start(t, "echo-1", "echo", "1", nil)
+			y.start(t, "echo-2", "echo", "2", nil)
+			dir := t.TempDir()
+			killInMidStep(t, y, dir, kind)
+			rt := y.runtime(t, docker.Options{})
+			mustBe(t, rt, state)
+			healTwice(t, rt, dir, []string{"echo-1", "echo-2"})
+			y.mustAnswer(t, "echo-1")
+			y.mustAnswer(t, "echo-2")
+		})
+	}
+}
+
+// killInMidStep starts a child, waits for its fault, checks that its log is locked, and kills it.
+func killInMidStep(t *testing.T, y *yard, dir, kind string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, childTarget+"="+y.project, childKind+"="+kind)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if strings.TrimSpace(line) != "began" || err != nil {
+		t.Errorf("child said %q, %v; want began", line, err)
+	}
+	if _, err := chaos.OpenJournal(dir, y.project); !errors.Is(err, chaos.ErrBusy) {
+		t.Errorf("second OpenJournal beside a live one = %v, want %v", err, chaos.ErrBusy)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed: an error is what must come
+}
+
+func mustBe(t *testing.T, rt chaos.Runtime, want chaos.State) {
+	t.Helper()
+	all, err := rt.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.State != want {
+			t.Errorf("%s is %s, want %s", c.Name, c.State, want)
+		}
+	}
+}
+
+// healTwice opens the log as another process would.
+func healTwice(t *testing.T, rt chaos.Runtime, dir string, want []string) {
+	t.Helper()
+	for _, want := range [][]string{want, nil} {
+		j, err := chaos.OpenJournal(dir, projectIn(t, dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		report, err := chaos.HealAll(t.Context(), rt, j)
+		t.Logf("HealAll took %s: %s", time.Since(began).Round(time.Millisecond), report)
+		if err != nil || !slices.Equal(report.Undone, want) {
+			t.Errorf("HealAll = %v, %v; want %v healed", report, err, want)
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+		mustBe(t, rt, chaos.Running)
+	}
+}
+
+func projectIn(t *testing.T, dir string) string {
+	t.Helper()
+	projects, err := chaos.JournalProjects(dir)
+	if err != nil || len(projects) != 1 {
+		t.Fatalf("projects with an undo log = %v, %v; want one", projects, err)
+	}
+	return projects[0]
+}

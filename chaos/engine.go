@@ -296,8 +296,8 @@ func (e *engine) fail(w Window, err error) {
 	e.mu.Lock()
 	e.errs = append(e.errs, err)
 	e.mu.Unlock()
+	e.emit(w) // first the cause, then the windows that it ends
 	e.stop(err)
-	e.emit(w)
 }
 
 func (e *engine) emit(w Window) {

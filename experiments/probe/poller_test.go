@@ -97,7 +97,7 @@ func TestPollerHang(t *testing.T) {
 		takes := slices.Repeat([]time.Duration{0}, 10)                         // answers until 360 ms
 		takes = append(takes, slices.Repeat([]time.Duration{time.Hour}, 8)...) // hangs from 400 ms, each poll for 250 ms
 		a := &script{takes: takes}
-		got := poll(t, a, 4*time.Second)
+		got := poll(t, a, 3990*ms)
 		for i, s := range a.told {
 			if hung := errors.Is(a.errs[i], context.DeadlineExceeded); hung != (i >= 10 && i < 18) {
 				t.Errorf("poll %d at %v: error %v", i, s.began, a.errs[i])

@@ -25,17 +25,16 @@ type chart struct {
 	Bands       []band  // behind the data
 	Curves      []curve // in drawing order
 	Hatches     []band  // in front of the data: no evidence
-	Labels      []tick  // direct labels right of the plot; Css is the colour
+	Labels      []tick  // direct labels where the lines end
 	Limit       *tick   // a threshold line
 	Legend      []legend
 	Data        []trace
-	ShowX       bool
 	Empty       string // why there is nothing to draw
 }
 
-// tick is a place on an axis. For a label, Css is its colour.
+// tick is a place on an axis. A direct label also has X, where it begins, and Css, its colour.
 type tick struct {
-	At    float64
+	At, X float64
 	Label string
 	Css   string
 }

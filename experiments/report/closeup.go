@@ -71,11 +71,7 @@ func (d *drawer) closeup(h score.Hit) closeup {
 
 // stages draws the bar.
 func (c *closeup) stages(h score.Hit, x xscale) {
-	terms := make([]float64, len(h.Stages))
-	for i, s := range h.Stages {
-		terms[i] = s.Seconds
-	}
-	terms = addUp(terms, h.Failover.Value, 2)
+	terms := addUp(stageSeconds(h), h.Failover.Value, 2)
 	at := x.from
 	for i, s := range h.Stages {
 		next := at + time.Duration(s.Seconds*float64(time.Second))
@@ -84,9 +80,9 @@ func (c *closeup) stages(h score.Hit, x xscale) {
 			b.Seconds, b.Evidence = "not seen", remarks("its time is in the next stage", some(s.Evidence))
 		}
 		b.band = band{X: x.at(at), W: x.at(next) - x.at(at), Css: fmt.Sprintf("s%d", i%6), Title: s.Name + " " + b.Seconds}
-		if text := s.Name + " " + b.Seconds; b.W > 6.6*float64(len(text))+8 {
+		if text := s.Name + " " + b.Seconds; b.W > 7.4*float64(len(text))+10 {
 			b.Text = text
-		} else if b.W > 6.6*float64(len(s.Name))+6 {
+		} else if b.W > 7.4*float64(len(s.Name))+10 {
 			b.Text = s.Name
 		}
 		c.Stages = append(c.Stages, b)
@@ -114,7 +110,7 @@ func (c *closeup) events(all []change, x xscale) {
 // freeLevel is the first level whose last dot is far enough to the left.
 func freeLevel(levels *[]float64, x float64) int {
 	for i, last := range *levels {
-		if x-last >= 19 {
+		if x-last >= 22 {
 			(*levels)[i] = x
 			return i
 		}

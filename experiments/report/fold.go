@@ -17,6 +17,7 @@ const (
 	maxEvents  = 3000 // of each sort
 	maxKinds   = 40   // kinds of errors; the rest is "other"
 	maxClasses = 64   // classes and gauges; the rest is dropped
+	maxDue     = 30 * 24 * time.Hour
 )
 
 // voidLag is the send lag above which, as p99 of a second, the generator and not the system is to blame.
@@ -125,6 +126,10 @@ func at[T any](s *[]T, i int, zero T) *T {
 
 // sample takes one planned request.
 func (f *folder) sample(s loadgen.Sample) {
+	if s.Due > maxDue {
+		f.t.Dropped++
+		return
+	}
 	i := f.index(s.Due)
 	k := seriesKey{s.Class, s.Region}
 	c := f.classes[k]

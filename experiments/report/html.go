@@ -17,7 +17,7 @@ import (
 //go:embed page
 var pageFiles embed.FS
 
-// HTML writes the report as one self-contained page: no file or network is needed to read it, and scripts only add
+// HTML writes the report, for a timeline that ReadTimeline made, as one self-contained page: no file or network is needed to read it, and scripts only add
 // pointing and toggling. It fails only if w does. Whatever stands in the card or the recording is escaped.
 func HTML(w io.Writer, c score.Card, t Timeline) error {
 	page, err := parsePage()
@@ -36,10 +36,10 @@ func HTML(w io.Writer, c score.Card, t Timeline) error {
 
 func parsePage() (*template.Template, error) {
 	page, err := template.New("page.tmpl").Funcs(template.FuncMap{
-		"f": coord, "seconds": seconds, "duration": duration, "latency": latency, "percent": percent, "count": thousands, "points": points, "scoreRange": scoreRange,
+		"f": coord, "seconds": seconds, "duration": duration, "latency": latency, "percent": percent, "count": thousands, "points": points, "scoreRange": scoreRange, "list": some,
 		"weight": count, "spread": spread, "measured": measured, "verdict": verdictWord, "goalVerdict": goalVerdict, "remarks": remarks,
 		"offset": offset, "outageEnd": outageEnd, "outageLength": outageLength, "worstIn": worstIn, "span": shortSpan,
-		"class": className, "account": loadAccount, "bytes": func(n int64) string { return byteSize(float64(n)) }, "add": func(a, b float64) float64 { return a + b },
+		"class": className, "account": loadAccount, "add": func(a, b float64) float64 { return a + b },
 		"upper": strings.ToUpper, "join": strings.Join, "or0": or,
 	}).ParseFS(pageFiles, "page/*.tmpl")
 	if err != nil {
@@ -69,7 +69,9 @@ type pageView struct {
 	Outages  int
 	Closeups []closeup
 	Parts    []partRow
-	Remain   score.Interval
+	Leaves   string
+	ScoreLo  float64 // of the bar
+	ScoreHi  float64 // of the bar
 	Measures []score.Measure
 	Notes    []string // about the data
 	Story    []row
@@ -96,7 +98,7 @@ type axis struct {
 type partRow struct {
 	score.Part
 	Loss, Reason string
-	X, W         float64 // of the points surely lost, in hundredths of the bar's 300 units
+	X, W         float64 // of the points surely lost
 	MaybeX       float64
 	MaybeW       float64 // of the points that are unknown
 }
@@ -120,13 +122,16 @@ func view(c *score.Card, t *Timeline) (*pageView, error) {
 	if err != nil {
 		return nil, fmt.Errorf("report script: %w", err)
 	}
+	t.Step = max(t.Step, time.Second)
+	t.To = max(t.To, t.From+t.Step)
 	d := newDrawer(t, c)
 	v := &pageView{
 		Card: c, Header: t.Header, Complete: t.Complete, Style: template.CSS(style), Script: template.JS(script),
-		Because: because(*c), Facts: facts(t), Windows: worstWindows(*c), Closeups: d.closeups(), Parts: partRows(*c), Remain: remaining(*c),
+		Because: because(*c), Facts: facts(t), Windows: worstWindows(*c), Closeups: d.closeups(), Parts: partRows(*c), Leaves: leaves(*c),
 		Measures: ungoaled(*c), Notes: dataNotes(c.Data), Story: d.story(), Coverage: t.Coverage, Dropped: t.Dropped,
 		Step: shortSpan(t.Step), Commands: commands(t.Header), FromTo: [2]string{offset(t.From), offset(t.To)},
 	}
+	v.ScoreLo, v.ScoreHi = c.Score.Lo*barUnit, c.Score.Hi*barUnit
 	for _, k := range c.Classes {
 		v.Outages += len(k.Outages)
 	}
@@ -144,7 +149,6 @@ func (v *pageView) charts(d *drawer) {
 	}
 	v.Lag = d.gaugePanel("lag", []string{probe.ReplicationLag, probe.HeartbeatAge}, axisSeconds, "s")
 	v.WAL = d.gaugePanel("wal", []string{probe.LSNDistance}, func(f float64) string { return byteSize(f) }, "B")
-	v.WAL.ShowX = true
 	v.Data = pageData{
 		From: d.t.From.Seconds(), Step: d.t.Step.Seconds(), Left: plotLeft, Right: plotRight, Width: chartWidth, Traces: map[string][]trace{},
 	}
@@ -186,18 +190,20 @@ func (d *drawer) axis() axis {
 	return a
 }
 
+// barUnit is the length of a point of the score in its bar.
+const barUnit = 3.0
+
 // partRows lays the parts of the score out as a bar that falls from 100.
 func partRows(c score.Card) []partRow {
 	var out []partRow
-	const unit = 3.0 // of the bar per point
 	left := 100.0
 	for _, p := range balanced(c) {
 		r := partRow{Part: p, Loss: partLoss(p), Reason: partReason(p)}
 		if p.Applicable {
 			sure, most := p.PointsLost.Lo, p.PointsLost.Hi
-			r.X, r.W = (left-sure)*unit, sure*unit
-			r.MaybeX, r.MaybeW = (left-most)*unit, (most-sure)*unit
-			left -= p.PointsLost.Value
+			r.X, r.W = (left-sure)*barUnit, sure*barUnit
+			r.MaybeX, r.MaybeW = (left-most)*barUnit, (most-sure)*barUnit
+			left -= most // an unknown part may have taken all: what follows starts below
 		}
 		out = append(out, r)
 	}
@@ -214,7 +220,7 @@ func facts(t *Timeline) []fact {
 		{"load", fmt.Sprintf("%s requests/s planned, open loop", count(h.Rate))},
 		{"time-out, limit", duration(h.Timeout) + " and " + duration(h.Limit) + ", both from the due time"},
 		{"client", or(h.Client, unknown)},
-		{"machine", fmt.Sprintf("%d CPUs, %s memory, %s/%s, kernel %s", m.CPUs, byteSize(float64(m.MemoryBytes)), or(m.OS, unknown), or(m.Arch, unknown), or(m.Kernel, unknown))},
+		{"machine", fmt.Sprintf("%d CPUs, %s memory, %s/%s, kernel %s", m.CPUs, memory(m.MemoryBytes), or(m.OS, unknown), or(m.Arch, unknown), or(m.Kernel, unknown))},
 		{"engine", fmt.Sprintf("%s, Compose %s", or(m.Engine, unknown), or(m.Compose, unknown))},
 		{"Gauntlet", or(m.Gauntlet, unknown)},
 	}

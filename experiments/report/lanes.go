@@ -41,11 +41,8 @@ type dot struct {
 	Title      string
 }
 
-// change and phaseStart shorten signatures.
-type (
-	change     = probe.Change
-	phaseStart = history.PhaseStart
-)
+// change shortens signatures.
+type change = probe.Change
 
 const (
 	laneHeight = 14.0

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"gauntlet/experiments/probe"
@@ -22,7 +23,7 @@ func newDrawer(t *Timeline, c *score.Card) *drawer {
 
 // panel is an empty panel with the shared axis, the faults shaded and the slices without evidence hatched.
 func (d *drawer) panel(id, title string, height float64) chart {
-	c := chart{ID: id, Title: title, Height: height, Top: 6, Bottom: height - 6, XTicks: d.x.ticks()}
+	c := chart{ID: id, Title: title, Height: height, Top: 10, Bottom: height - 8, XTicks: d.x.ticks()}
 	for _, f := range d.t.Faults {
 		if b, ok := d.faultBand(f.Began, f.Healed); ok {
 			b.Y, b.H = c.Top, c.Bottom-c.Top
@@ -86,7 +87,7 @@ const voidTitle = "no evidence: the load generator was late (send lag p99 above 
 // throughput is the panel of one class: good answers filled, what was planned but not good in red above.
 func (d *drawer) throughput(n int, s Series) chart {
 	name := className(s.Name, s.Region)
-	c := d.panel(fmt.Sprintf("rate-%d", n), name, 92)
+	c := d.panel(fmt.Sprintf("rate-%d", n), name, 96)
 	c.Class = name
 	per := d.t.Step.Seconds()
 	most := 0.0
@@ -134,7 +135,7 @@ func (d *drawer) outageBars(c *chart, s Series) {
 // latency is the panel of one class: quantiles of each slice on a logarithmic axis.
 func (d *drawer) latency(n int, s Series) chart {
 	name := className(s.Name, s.Region)
-	c := d.panel(fmt.Sprintf("latency-%d", n), name, 124)
+	c := d.panel(fmt.Sprintf("latency-%d", n), name, 130)
 	c.Class = name
 	limit := d.t.Header.Limit
 	least, most := latencyRange(s, limit)
@@ -150,12 +151,12 @@ func (d *drawer) latency(n int, s Series) chart {
 	}{{"max", func(b Slice) time.Duration { return b.Max }}, {"p99", func(b Slice) time.Duration { return b.P99 }}, {"p50", func(b Slice) time.Duration { return b.P50 }}} {
 		value := func(i int) (float64, bool) { v := q.of(s.Slices[i]); return v.Seconds(), v > 0 }
 		c.Curves = append(c.Curves, curve{D: slots.line(value), Css: "line " + q.name})
-		c.Labels = append(c.Labels, tick{At: lastY(slots, value), Label: q.name, Css: q.name})
+		c.Labels = append(c.Labels, lineLabel(slots, value, q.name, q.name))
 		c.Data = append(c.Data, d.trace(q.name, "s", value))
 	}
 	if limit > 0 {
 		c.Limit = &tick{At: slots.y.at(limit.Seconds()), Label: "limit " + duration(limit)}
-		c.Labels = append(c.Labels, tick{At: c.Limit.At, Label: c.Limit.Label, Css: "limit"})
+		c.Labels = append(c.Labels, tick{At: c.Limit.At, X: plotRight + 6, Label: c.Limit.Label, Css: "limit"})
 	}
 	c.Labels = dodge(c.Labels, 12, c.Top+4, c.Bottom)
 	d.outageBars(&c, s)
@@ -180,14 +181,14 @@ func latencyRange(s Series, limit time.Duration) (least, most time.Duration) {
 	return least, most
 }
 
-// lastY is where a line ends.
-func lastY(s slotted, value func(int) (float64, bool)) float64 {
+// lineLabel stands where a line ends.
+func lineLabel(s slotted, value func(int) (float64, bool), label, css string) tick {
 	for i := s.end - 1; i >= s.first; i-- {
 		if v, ok := value(i); ok {
-			return s.y.at(v)
+			return tick{At: s.y.at(v), X: s.edge(i+1) + 6, Label: label, Css: css}
 		}
 	}
-	return s.y.bottom
+	return tick{}
 }
 
 // shownKinds is how many kinds of errors have a colour of their own.
@@ -248,8 +249,13 @@ func foldKinds(all []ErrorKind) []ErrorKind {
 // each target that shows where polls went without an answer.
 func (d *drawer) gaugePanel(id string, metrics []string, label func(float64) string, unit string) chart {
 	gauges := d.pick(metrics)
-	c := d.panel(id, "", 118+7*float64(len(gauges)))
-	c.Bottom -= 7 * float64(len(gauges))
+	silent := silentGauges(gauges)
+	strips := gapRow * float64(len(silent))
+	if strips > 0 {
+		strips += 5
+	}
+	c := d.panel(id, "", 124+strips)
+	c.Bottom -= strips
 	least, most := gaugeRange(gauges)
 	if math.IsInf(least, 1) {
 		c.Empty = "not measured in this run"
@@ -261,21 +267,39 @@ func (d *drawer) gaugePanel(id string, metrics []string, label func(float64) str
 		css := d.gaugeColour(g, n)
 		value := func(i int) (float64, bool) { return max(g.Max[i], 0), !math.IsNaN(g.Max[i]) }
 		c.Curves = append(c.Curves, curve{D: slots.line(value), Css: "line " + css, Title: gaugeName(g)})
-		c.Labels = append(c.Labels, tick{At: lastY(slots, value), Label: gaugeName(g), Css: css})
+		c.Labels = append(c.Labels, lineLabel(slots, value, gaugeName(g), css))
 		c.Data = append(c.Data, d.trace(gaugeName(g), unit, value))
-		d.gaps(&c, g, c.Bottom+3+7*float64(n))
+	}
+	for n, g := range silent {
+		d.gaps(&c, g, c.Bottom+9+gapRow*float64(n))
 	}
 	c.Labels = dodge(c.Labels, 12, c.Top+4, c.Bottom)
 	return c
 }
 
-// gaps marks the slices in which a gauge had polls without an answer, or none at all.
+// gapRow is the height of a strip that shows a target's silence.
+const gapRow = 13.0
+
+// silentGauges are those that had polls without an answer.
+func silentGauges(gauges []Gauge) []Gauge {
+	var out []Gauge
+	for _, g := range gauges {
+		if slices.Max(g.Failed) > 0 {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// gaps marks the slices in which a gauge had polls without an answer. A node that is not asked, such as the primary for
+// its lag, only has no line.
 func (d *drawer) gaps(c *chart, g Gauge, y float64) {
 	before := len(c.Hatches)
-	d.hatch(c, gaugeName(g)+": no answer to some polls or all", func(i int) bool { return math.IsNaN(g.Max[i]) || g.Failed[i] > 0 })
+	d.hatch(c, gaugeName(g)+": no answer to some polls or all", func(i int) bool { return g.Failed[i] > 0 })
 	for i := before; i < len(c.Hatches); i++ {
-		c.Hatches[i].Y, c.Hatches[i].H, c.Hatches[i].Css = y, 5, "gap"
+		c.Hatches[i].Y, c.Hatches[i].H, c.Hatches[i].Css = y, gapRow-4, "gap"
 	}
+	c.YTicks = append(c.YTicks, tick{At: y + gapRow/2 - 2, Label: gaugeName(g) + " silent", Css: "nogrid"})
 }
 
 func (d *drawer) pick(metrics []string) []Gauge {

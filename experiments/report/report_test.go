@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -165,7 +166,8 @@ func TestHTMLOfEveryCard(t *testing.T) {
 }
 
 func TestHTMLOfEmptyRecording(t *testing.T) {
-	got := page(t, score.Card{}, Timeline{Step: sec(1), To: sec(1)})
+	got := page(t, score.Card{}, Timeline{})
+	wellFormed(t, page(t, passCard(), Timeline{}))
 	for _, want := range []string{">UNKNOWN<", "No requests were recorded", "was not closed"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("page of nothing lacks %q", want)
@@ -218,5 +220,38 @@ func TestHostileNames(t *testing.T) {
 	}
 	if out := text(t, c, TextOptions{}); strings.Contains(out, "\x1b") {
 		t.Error("a name reached the terminal with an escape character")
+	}
+}
+
+// full is a writer without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+var errFull = errors.New("no space left on device")
+
+func TestWriteErrors(t *testing.T) {
+	c, tl := passCard(), runTimeline(t)
+	for name, err := range map[string]error{"text": Text(full{}, c, TextOptions{}), "json": JSON(full{}, c), "html": HTML(full{}, c, tl)} {
+		if !errors.Is(err, errFull) {
+			t.Errorf("%s: got %v, want %v", name, err, errFull)
+		}
+	}
+	c.Score.Hi = math.NaN()
+	var b bytes.Buffer
+	if err := JSON(&b, c); err == nil || b.Len() > 0 {
+		t.Errorf("a card with NaN: got %v and %d bytes, want an error and none", err, b.Len())
+	}
+}
+
+func TestWrongSumsLookWrong(t *testing.T) {
+	c := passCard()
+	c.Faults[0].Stages[0].Seconds = 1
+	c.Score = exactly(90)
+	out, html := text(t, c, TextOptions{}), page(t, c, runTimeline(t))
+	for _, want := range []string{"the stages do not add up", "the parts leave 83.6: they do not add up"} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) || !strings.Contains(html, want) {
+			t.Errorf("no word of %q", want)
+		}
 	}
 }

@@ -191,15 +191,10 @@ func (p *printer) sum(c score.Card) {
 	for _, part := range balanced(c) {
 		t.add(lossCell(part), txt(part.Name), txt(count(part.Weight)), txt(partReason(part)))
 	}
-	r := remaining(c)
 	for _, cp := range c.Caps {
 		t.add(cell{"<= " + points(cp.Limit), red}, txt("cap"), txt(""), txt(cp.Why))
 	}
-	before := ""
-	if len(c.Caps) > 0 {
-		before = points(r.Value) + " before caps"
-	}
-	t.add(cell{"= " + scoreRange(c.Score), bold}, cell{"score", bold}, txt(""), txt(remarks(because(c), some(before))))
+	t.add(cell{"= " + scoreRange(c.Score), bold}, cell{"score", bold}, txt(""), txt(remarks(because(c), some(leaves(c)))))
 	p.table(t)
 }
 

@@ -97,17 +97,25 @@ func count(f float64) string {
 	return strconv.FormatFloat(f, 'g', 4, 64)
 }
 
-// byteSize prints a size with binary prefixes: "1.5 MiB".
+// byteSize prints an amount of data with decimal prefixes: "1.5 MB".
 func byteSize(f float64) string {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return unknown
 	}
-	prefixes := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	prefixes := []string{"B", "kB", "MB", "GB", "TB"}
 	i := 0
-	for ; math.Abs(f) >= 1024 && i < len(prefixes)-1; i++ {
-		f /= 1024
+	for ; math.Abs(f) >= 1000 && i < len(prefixes)-1; i++ {
+		f /= 1000
 	}
 	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0") + " " + prefixes[i]
+}
+
+// memory prints the size of a machine's memory: "7.8 GiB".
+func memory(n int64) string {
+	if n <= 0 {
+		return unknown
+	}
+	return strconv.FormatFloat(float64(n)/(1<<30), 'f', 1, 64) + " GiB"
 }
 
 // quantity prints a value in one of the units that measures have: seconds, ratio, count, bytes; another unit is named.
@@ -137,35 +145,50 @@ func points(f float64) string {
 	return s
 }
 
-// addUp rounds terms to the given number of decimals so that the rounded terms add up to the rounded total: the terms
-// with the largest remainders take the difference. Terms that are off by more than rounding explains are only rounded,
-// for a sum that is wrong must look wrong.
-func addUp(terms []float64, total float64, decimals int) []float64 {
-	scale := math.Pow(10, float64(decimals))
-	out := make([]float64, len(terms))
-	sum := 0.0
-	for i, t := range terms {
-		out[i] = math.Round(t*scale) / scale
-		sum += t
-	}
-	if math.Abs(sum-total) > 0.5/scale {
-		return out
-	}
-	for range terms {
-		rounded := 0.0
-		for _, t := range out {
-			rounded += t
-		}
-		off := math.Round((math.Round(total*scale)/scale-rounded)*scale) / scale
-		if off == 0 {
-			break
-		}
-		nudge(out, terms, math.Copysign(1/scale, off))
+// rounded is f as it is printed with the given number of decimals.
+func rounded(f float64, decimals int) float64 {
+	out, err := strconv.ParseFloat(strconv.FormatFloat(f, 'f', decimals, 64), 64)
+	if err != nil {
+		return math.NaN()
 	}
 	return out
 }
 
-// nudge moves the term whose rounding error is largest against the direction of by.
+// addsUp says whether terms make the total, but for rounding.
+func addsUp(terms []float64, total float64, decimals int) bool {
+	sum := 0.0
+	for _, t := range terms {
+		sum += t
+	}
+	return math.Abs(sum-total) <= 0.5/math.Pow(10, float64(decimals))+1e-9
+}
+
+// addUp rounds terms to the given number of decimals so that the printed terms add up to the printed total: the terms
+// with the largest remainders take the difference. Terms that are off by more than rounding explains are only rounded,
+// for a sum that is wrong must look wrong.
+func addUp(terms []float64, total float64, decimals int) []float64 {
+	out := make([]float64, len(terms))
+	for i, t := range terms {
+		out[i] = rounded(t, decimals)
+	}
+	if !addsUp(terms, total, decimals) {
+		return out
+	}
+	unit := math.Pow(10, -float64(decimals))
+	for range terms {
+		off := rounded(total, decimals)
+		for _, t := range out {
+			off -= t
+		}
+		if math.Abs(off) < unit/2 {
+			break
+		}
+		nudge(out, terms, math.Copysign(unit, off))
+	}
+	return out
+}
+
+// nudge moves by one unit the term that was rounded furthest the other way; a term of 0 stays.
 func nudge(out, terms []float64, by float64) {
 	best, worst := -1, math.Inf(-1)
 	for i := range out {

@@ -12,7 +12,7 @@ func TestUnits(t *testing.T) {
 		{seconds(0.9999), "1.00 s"}, {seconds(3.549), "3.55 s"}, {seconds(59.999), "1 min 00 s"}, {seconds(125), "2 min 05 s"}, {seconds(math.NaN()), "unknown"}, {seconds(math.Inf(1)), "unknown"},
 		{percent(1), "100 %"}, {percent(0), "0 %"}, {percent(0.9912), "99.12 %"}, {percent(0.99999), "99.999 %"}, {percent(0.999999), "99.9999 %"}, {percent(0.00001), "0.001 %"}, {percent(1 - 1e-12), "> 99.999999 %"},
 		{thousands(0), "0"}, {thousands(999), "999"}, {thousands(1000), "1,000"}, {thousands(1234567), "1,234,567"},
-		{byteSize(0), "0 B"}, {byteSize(1536), "1.5 KiB"}, {byteSize(8 << 30), "8 GiB"},
+		{byteSize(0), "0 B"}, {byteSize(1500), "1.5 kB"}, {byteSize(2e9), "2 GB"}, {memory(8 << 30), "8.0 GiB"}, {memory(0), "unknown"},
 		{count(12), "12"}, {count(0.5), "0.5"}, {quantity(3, "parsecs"), "3 parsecs"},
 		{offset(61234 * time.Millisecond), "61.23 s"}, {points(-0.01), "0.0"}, {quote("a b's"), `'a b'\''s'`}, {quote("x-1.yaml"), "x-1.yaml"},
 	} {

@@ -110,11 +110,8 @@ func stageSum(h score.Hit) string {
 	if h.Failover == nil || len(h.Stages) == 0 {
 		return ""
 	}
-	terms := make([]float64, len(h.Stages))
-	for i, s := range h.Stages {
-		terms[i] = s.Seconds
-	}
-	terms = addUp(terms, h.Failover.Value, 2)
+	raw := stageSeconds(h)
+	terms := addUp(raw, h.Failover.Value, 2)
 	parts := make([]string, len(h.Stages))
 	for i, s := range h.Stages {
 		parts[i] = s.Name + " " + strconv.FormatFloat(terms[i], 'f', 2, 64)
@@ -122,7 +119,19 @@ func stageSum(h score.Hit) string {
 			parts[i] = s.Name + " (not seen)"
 		}
 	}
-	return fmt.Sprintf("%s = %.2f s", strings.Join(parts, " + "), h.Failover.Value)
+	sum := fmt.Sprintf("%s = %.2f s", strings.Join(parts, " + "), h.Failover.Value)
+	if !addsUp(raw, h.Failover.Value, 2) {
+		return sum + " (the stages do not add up)"
+	}
+	return sum
+}
+
+func stageSeconds(h score.Hit) []float64 {
+	out := make([]float64, len(h.Stages))
+	for i, s := range h.Stages {
+		out[i] = s.Seconds
+	}
+	return out
 }
 
 // steadyAgain says when the system was steady after the heal.
@@ -193,19 +202,17 @@ func some(s string) []string {
 	return []string{s}
 }
 
-// balanced rounds the points lost of the known parts so that what is printed adds up to 100 minus the score before caps.
-// With an unknown part or a cap the card's score is no plain sum, and the terms are only rounded.
+// balanced rounds the points lost of the known parts so that what is printed adds up to 100 minus the printed score
+// before caps. With an unknown part the score is no plain sum, and the terms are only rounded.
 func balanced(c score.Card) []score.Part {
 	parts := append([]score.Part(nil), c.Parts...)
 	terms := make([]float64, len(parts))
-	total := 0.0
 	for i, p := range parts {
 		if p.Applicable && p.Known {
 			terms[i] = p.PointsLost.Value
 		}
-		total += terms[i]
 	}
-	for i, t := range addUp(terms, total, 1) {
+	for i, t := range addUp(terms, 100-rounded(remaining(c).Value, 1), 1) {
 		if parts[i].Known {
 			parts[i].PointsLost.Value = t
 		}
@@ -225,4 +232,16 @@ func remaining(c score.Card) score.Interval {
 		out.Hi -= p.PointsLost.Lo
 	}
 	return out
+}
+
+// leaves says what the parts left of 100 where the printed score is another: because of a cap, or of a wrong sum.
+func leaves(c score.Card) string {
+	left := points(remaining(c).Value)
+	switch {
+	case c.Score.Lo != c.Score.Hi || len(c.Parts) == 0 || left == points(c.Score.Value):
+		return ""
+	case len(c.Caps) > 0:
+		return left + " before caps"
+	}
+	return "the parts leave " + left + ": they do not add up"
 }

@@ -9,8 +9,8 @@
     }
     if (unit === "B") {
       let i = 0;
-      for (; v >= 1024 && i < 4; i++) v /= 1024;
-      return Number(v.toFixed(1)) + " " + ["B", "KiB", "MiB", "GiB", "TiB"][i];
+      for (; v >= 1000 && i < 4; i++) v /= 1000;
+      return Number(v.toFixed(1)) + " " + ["B", "kB", "MB", "GB", "TB"][i];
     }
     return Number(v.toFixed(1)) + unit;
   };

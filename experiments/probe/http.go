@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 )
 
@@ -23,7 +24,8 @@ func newHTTPNode(e Endpoint, port int) (*httpNode, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &http.Transport{MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1, DisableCompression: true}
+	dial := (&net.Dialer{Timeout: askLimit}).DialContext // a dial outlives the request that caused it, and would block the next ones
+	t := &http.Transport{DialContext: dial, MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1, DisableCompression: true}
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &httpNode{name: e.Name, base: "http://" + addr, client: &http.Client{Transport: t, CheckRedirect: stay}}, nil
 }

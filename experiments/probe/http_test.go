@@ -125,21 +125,21 @@ func TestRunRoute(t *testing.T) {
 	f := startHTTP(t, map[string]string{"/route": `{"primary":"db1","replicas":["db2"],"stale":[]}`})
 	r, c := start(t, Watch{Endpoints: []Endpoint{f.endpoint("web1", Web, 8080)}})
 	r.await(t, Route, "web1", "db1")
-	r.awaitPoint(t, Answers, "web1", 0, full1)
+	r.awaitPoint(t, Answers, "web1", 0, isOne)
 	none := map[string]string{"/route": `{"primary":"","replicas":[]}`}
 	f.bodies.Store(&none)
 	r.await(t, Route, "web1", "")
 	f.hang.Store(true)
 	hung := c.now()
 	r.await(t, Route, "web1", Unknown)
-	r.awaitPoint(t, Answers, "web1", hung, gap1)
+	r.awaitPoint(t, Answers, "web1", hung, isGap)
 	f.hang.Store(false)
 	r.await(t, Route, "web1", "")
 	empty := map[string]string{}
 	f.bodies.Store(&empty)
 	down := c.now()
 	r.await(t, Route, "web1", Unknown)
-	r.awaitPoint(t, Answers, "web1", down, zero1)
+	r.awaitPoint(t, Answers, "web1", down, isZero)
 }
 
 // stat is what HAProxy 2.6 answers to "show stat", with most columns left out.
@@ -214,7 +214,7 @@ func TestRunServers(t *testing.T) {
 	answer.Store("")
 	gone := c.now()
 	r.await(t, Server, "web/web2", Unknown)
-	r.awaitPoint(t, Answers, "lb", gone, zero1)
+	r.awaitPoint(t, Answers, "lb", gone, isZero)
 }
 
 func TestSteadyAround(t *testing.T) {

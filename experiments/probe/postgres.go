@@ -78,6 +78,9 @@ func (a *roleAsker) tell(s span, err error) {
 func (a *roleAsker) distance(s span, err error) Point {
 	pt := Point{Metric: LSNDistance, Target: a.node, At: s.ended, Took: s.took()}
 	lsn, pErr := a.board.primaryLSN()
+	if err == nil && a.lsn == 0 {
+		err = errors.New("the replica has replayed nothing yet")
+	}
 	if err = errors.Join(err, pErr); err != nil {
 		pt.Err = err.Error()
 		return pt

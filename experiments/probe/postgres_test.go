@@ -92,10 +92,10 @@ func start(t *testing.T, w Watch) (*recorder, clock) {
 	return r, c
 }
 
-func any1(p Point) bool  { return p.Err == "" }
-func gap1(p Point) bool  { return p.Err != "" }
-func full1(p Point) bool { return p.Err == "" && p.Value == 1 }
-func zero1(p Point) bool { return p.Err == "" && p.Value == 0 }
+func isGood(p Point) bool { return p.Err == "" }
+func isGap(p Point) bool  { return p.Err != "" }
+func isOne(p Point) bool  { return p.Err == "" && p.Value == 1 }
+func isZero(p Point) bool { return p.Err == "" && p.Value == 0 }
 
 func pair(t *testing.T) (db1, db2 *fakePG, w Watch) {
 	db1, db2 = startPG(t, Primary), startPG(t, Replica)
@@ -109,13 +109,13 @@ func TestRunFailover(t *testing.T) {
 	r, c := start(t, w)
 	r.await(t, Role, "db1", Primary)
 	r.await(t, Role, "db2", Replica)
-	if p := r.awaitPoint(t, ReplicationLag, "db2", 0, any1); p.Value < 0 || p.Value > 5 {
+	if p := r.awaitPoint(t, ReplicationLag, "db2", 0, isGood); p.Value < 0 || p.Value > 5 {
 		t.Errorf("lag of a replica in step: %+v", p)
 	}
-	if p := r.awaitPoint(t, LSNDistance, "db2", 0, any1); p.Value != 100 {
+	if p := r.awaitPoint(t, LSNDistance, "db2", 0, isGood); p.Value != 100 {
 		t.Errorf("distance %+v, want 100 bytes", p)
 	}
-	r.awaitPoint(t, Answers, "db1", 0, full1)
+	r.awaitPoint(t, Answers, "db1", 0, isOne)
 
 	before := c.now()
 	db1.stop()
@@ -124,9 +124,9 @@ func TestRunFailover(t *testing.T) {
 	if gone.From != Primary || gone.At < before || gone.After > stopped {
 		t.Errorf("crash between %v and %v, seen %+v", before, stopped, gone)
 	}
-	r.awaitPoint(t, Answers, "db1", before, zero1)
-	r.awaitPoint(t, LSNDistance, "db2", stopped, gap1)
-	if p := r.awaitPoint(t, HeartbeatAge, Cluster, stopped, any1); p.Value < beatSilence.Seconds() {
+	r.awaitPoint(t, Answers, "db1", before, isZero)
+	r.awaitPoint(t, LSNDistance, "db2", stopped, isGap)
+	if p := r.awaitPoint(t, HeartbeatAge, Cluster, stopped, isGood); p.Value < beatSilence.Seconds() {
 		t.Errorf("age of the heartbeat: %+v", p)
 	}
 	began := c.now()
@@ -152,23 +152,23 @@ func TestRunFailover(t *testing.T) {
 func TestRunHungReplica(t *testing.T) {
 	_, db2, w := pair(t)
 	r, c := start(t, w)
-	r.awaitPoint(t, ReplicationLag, "db2", 0, any1)
+	r.awaitPoint(t, ReplicationLag, "db2", 0, isGood)
 	db2.set(func() { db2.hang = true; db2.dials = 0 })
 	hung := c.now()
 	if ch := r.await(t, Role, "db2", Unknown); ch.From != Replica {
 		t.Errorf("got %+v", ch)
 	}
-	r.awaitPoint(t, ReplicationLag, "db2", hung, gap1)
-	r.awaitPoint(t, Answers, "db2", hung, gap1)
-	r.awaitPoint(t, LSNDistance, "db2", hung, gap1)
-	r.awaitPoint(t, Coverage, "role db2", hung, zero1)
-	if p := r.awaitPoint(t, Coverage, "role db1", hung+time.Second, any1); p.Value < 0.5 {
+	r.awaitPoint(t, ReplicationLag, "db2", hung, isGap)
+	r.awaitPoint(t, Answers, "db2", hung, isGap)
+	r.awaitPoint(t, LSNDistance, "db2", hung, isGap)
+	r.awaitPoint(t, Coverage, "role db2", hung, isZero)
+	if p := r.awaitPoint(t, Coverage, "role db1", hung+time.Second, isGood); p.Value < 0.5 {
 		t.Errorf("the primary's poller was held up: %+v", p)
 	}
 	db2.set(func() { db2.hang = false })
 	back := c.now()
 	r.await(t, Role, "db2", Replica)
-	r.awaitPoint(t, ReplicationLag, "db2", back, any1)
+	r.awaitPoint(t, ReplicationLag, "db2", back, isGood)
 	db2.mu.Lock()
 	defer db2.mu.Unlock()
 	if db2.dials > 10 {
@@ -180,10 +180,10 @@ func TestRunHungReplica(t *testing.T) {
 func TestRunUnacknowledged(t *testing.T) {
 	db1, _, w := pair(t)
 	r, c := start(t, w)
-	r.awaitPoint(t, ReplicationLag, "db2", 0, any1)
+	r.awaitPoint(t, ReplicationLag, "db2", 0, isGood)
 	db1.set(func() { db1.warn = true })
 	warned := c.now()
-	p := r.awaitPoint(t, HeartbeatAge, Cluster, warned, any1)
+	p := r.awaitPoint(t, HeartbeatAge, Cluster, warned, isGood)
 	r.awaitPoint(t, HeartbeatAge, Cluster, p.At+time.Second, func(q Point) bool { return q.Value > p.Value })
 	if good, _ := r.count(ReplicationLag, "db2", p.At+200*ms); good != 0 {
 		t.Errorf("%d points of lag without an acknowledged heartbeat", good)
@@ -196,7 +196,7 @@ func TestRunForeignHeartbeat(t *testing.T) {
 	db1.copyTo = nil
 	db2.set(func() { db2.beat, db2.at = int64(time.Second), time.Now().Add(-time.Hour) })
 	r, _ := start(t, w)
-	p := r.awaitPoint(t, ReplicationLag, "db2", 0, gap1)
+	p := r.awaitPoint(t, ReplicationLag, "db2", 0, isGap)
 	if !strings.Contains(p.Err, "another run") {
 		t.Errorf("got %+v", p)
 	}

@@ -11,7 +11,7 @@ import (
 // TextOptions say how a card looks on a terminal.
 type TextOptions struct {
 	Color bool // ANSI colours; words carry the meaning without them
-	Width int  // columns, at least 60 and at most 100; 0 is 100
+	Width int  // columns at which sentences wrap, from 60 to 100; 0 is 100. Tables take what they need, about 95
 }
 
 // Text writes the card for a terminal: the verdict and its reasons first, then what was measured, then what it is worth.

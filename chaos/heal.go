@@ -7,7 +7,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
+
+// settleLook is how often HealAll looks whether an unfinished injection took effect.
+const settleLook = 50 * time.Millisecond
 
 // Report is what HealAll found and did, by names of containers, sorted.
 type Report struct {
@@ -45,19 +49,14 @@ func (r Report) String() string {
 // The error is ErrStillDisturbed if an undo failed; then the entry stays open, and HealAll can be asked again.
 func HealAll(ctx context.Context, rt Runtime, journals ...*Journal) (Report, error) {
 	h := healer{rt: bare(rt)}
-	all, err := h.rt.List(ctx)
-	if err != nil {
-		return Report{}, fmt.Errorf("heal: %w", err)
-	}
-	h.now = make(map[string]Container, len(all))
-	for _, c := range all {
-		h.now[c.ID] = c
+	if err := h.look(ctx); err != nil {
+		return Report{}, err
 	}
 	var errs []error
 	for _, j := range slices.DeleteFunc(slices.Clone(journals), func(j *Journal) bool { return j == nil }) {
 		errs = append(errs, h.log(ctx, j))
 	}
-	errs = append(errs, h.strays(ctx, all))
+	errs = append(errs, h.strays(ctx))
 	h.report.sort()
 	return h.report, errors.Join(errs...)
 }
@@ -67,6 +66,38 @@ type healer struct {
 	rt     Runtime
 	now    map[string]Container // by id; updated as containers are healed
 	report Report
+}
+
+// look asks for the present states.
+func (h *healer) look(ctx context.Context) error {
+	all, err := h.rt.List(ctx)
+	if err != nil {
+		return fmt.Errorf("heal: %w", err)
+	}
+	h.now = make(map[string]Container, len(all))
+	for _, c := range all {
+		h.now[c.ID] = c
+	}
+	return nil
+}
+
+// settle waits for an injection that its process may have died in: the engine can still be about to act on it. Once no target
+// runs any more, or the time in which that can happen is over, there is nothing to wait for.
+func (h *healer) settle(ctx context.Context, in Intent) error {
+	left := min(in.Settle-time.Since(in.At), in.Settle) // never longer, also if the wall clock was set back
+	for deadline := time.Now().Add(left); time.Now().Before(deadline) && h.anyRuns(in.Targets); {
+		if err := sleep(ctx, settleLook); err != nil {
+			return fmt.Errorf("heal: %w", err)
+		}
+		if err := h.look(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *healer) anyRuns(on []Target) bool {
+	return slices.ContainsFunc(on, func(t Target) bool { return h.now[t.ID].State == Running })
 }
 
 // log undoes what is open in one undo log.
@@ -84,7 +115,10 @@ func (h *healer) log(ctx context.Context, j *Journal) error {
 	}
 	var errs []error
 	for _, in := range slices.Backward(open) { // the latest first: undo in the reverse order
-		err := h.undo(ctx, in.Targets)
+		err := h.settle(ctx, in)
+		if err == nil {
+			err = h.undo(ctx, in.Targets)
+		}
 		if err == nil && mark {
 			err = j.Done(in.ID)
 		}
@@ -94,10 +128,10 @@ func (h *healer) log(ctx context.Context, j *Journal) error {
 }
 
 // strays resumes containers that are paused without an entry: frozen by a Gauntlet whose log was lost, or by hand.
-func (h *healer) strays(ctx context.Context, all []Container) error {
+func (h *healer) strays(ctx context.Context) error {
 	var on []Target
-	for _, c := range all {
-		if h.now[c.ID].State == Paused && !slices.Contains(h.report.Failed, c.Name) {
+	for _, c := range h.now {
+		if c.State == Paused && !slices.Contains(h.report.Failed, c.Name) {
 			on = append(on, Target{ID: c.ID, Name: c.Name})
 		}
 	}

@@ -35,6 +35,16 @@ type Intent struct {
 	Kind    string          `json:"kind"`
 	Fault   json.RawMessage `json:"fault,omitempty"` // its fields
 	Targets []Target        `json:"targets"`
+	Settle  time.Duration   `json:"settle_ns"` // an injection that was cut off may still take effect for so long after At
+}
+
+// settle is how long an engine may take to act on a call whose caller died. A kill takes hold 10 to 20 ms after it was asked.
+const settle = time.Second
+
+// Settler is a fault whose injection takes longer than most, such as a graceful stop.
+type Settler interface {
+	// Settles is the longest time from the asking to the effect.
+	Settles() time.Duration
 }
 
 // Target is a container as the undo log remembers it.
@@ -119,7 +129,10 @@ func (j *Journal) Begin(f Fault, on []Container) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("undo log: %s: %w", f.Kind(), err)
 	}
-	in := Intent{ID: rand.Text(), At: time.Now().UTC(), Process: os.Getpid(), Kind: f.Kind(), Fault: fields}
+	in := Intent{ID: rand.Text(), At: time.Now().UTC(), Process: os.Getpid(), Kind: f.Kind(), Fault: fields, Settle: settle}
+	if slow, ok := f.(Settler); ok {
+		in.Settle += slow.Settles()
+	}
 	for _, c := range on {
 		in.Targets = append(in.Targets, Target{ID: c.ID, Name: c.Name})
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/chaostest"
@@ -119,6 +120,28 @@ func TestHealAll(t *testing.T) {
 	}
 	if report, err = chaos.HealAll(t.Context(), f, j); err != nil || report.String() != "nothing to heal" {
 		t.Errorf("second HealAll = %q, %v", report, err)
+	}
+}
+
+// TestHealAllWaitsForACutOffInjection: the process died right after it asked, and the engine acts after HealAll first looked.
+func TestHealAllWaitsForACutOffInjection(t *testing.T) {
+	tests := []struct {
+		fault chaos.Fault
+		acts  time.Duration
+	}{{&chaos.Kill{}, 500 * time.Millisecond}, {&chaos.Stop{Timeout: 10 * sec}, 9 * sec}}
+	for _, tt := range tests {
+		bubble(t, func(t *testing.T, r *rig) {
+			j := mustOpen(t, t.TempDir())
+			if _, err := j.Begin(tt.fault, []chaos.Container{{ID: "id-db1", Name: "db1"}}); err != nil {
+				t.Fatal(err)
+			}
+			time.AfterFunc(tt.acts, func() { r.Set("id-db1", chaos.Exited) })
+			report, err := chaos.HealAll(t.Context(), r, j)
+			if took := time.Since(r.start); err != nil || !slices.Contains(report.Undone, "db1") || took > tt.acts+sec {
+				t.Errorf("%s: HealAll = %q, %v after %s; want db1 healed soon after %s", tt.fault.Kind(), report, err, took, tt.acts)
+			}
+			r.mustRun()
+		})
 	}
 }
 

@@ -28,6 +28,9 @@ func (s *Stop) Check() error {
 	return nil
 }
 
+// Settles is the timeout: until then the process may still be ending.
+func (s *Stop) Settles() time.Duration { return s.Timeout }
+
 // Holds says whether the container is still down.
 func (*Stop) Holds(c Container) bool { return c.State == Exited }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -67,6 +68,47 @@ func TestGauntletIsKilled(t *testing.T) {
 			y.mustAnswer(t, "echo-2")
 		})
 	}
+}
+
+// TestGauntletIsKilledWhileInjecting kills it around the moment at which the engine acts: after the undo log was written.
+func TestGauntletIsKilledWhileInjecting(t *testing.T) {
+	y := newYard(t)
+	y.start(t, "echo-1", "echo", "1", nil)
+	y.start(t, "echo-2", "echo", "2", nil)
+	rt := y.runtime(t, docker.Options{})
+	for _, after := range []time.Duration{0, 2, 5, 8, 12, 20, 100} {
+		dir := t.TempDir()
+		cmd := startChild(t, y, dir, "kill")
+		log := filepath.Join(dir, y.project+".jsonl")
+		waitFor(t, "entry in the undo log", func() bool { info, err := os.Stat(log); return err == nil && info.Size() > 0 })
+		time.Sleep(after * time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // killed: an error is what must come
+		j, err := chaos.OpenJournal(dir, y.project)
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := chaos.HealAll(t.Context(), rt, j)
+		t.Logf("killed %d ms after the entry: %s", after, report)
+		if err := errors.Join(err, j.Close()); err != nil {
+			t.Errorf("HealAll = %q, %v", report, err)
+		}
+		time.Sleep(time.Second) // longer than any injection takes: nothing may come afterwards
+		mustBe(t, rt, chaos.Running)
+	}
+}
+
+// startChild starts a Gauntlet on the project.
+func startChild(t *testing.T, y *yard, dir, kind string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, childTarget+"="+y.project, childKind+"="+kind)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
 }
 
 // killInMidStep starts a child, waits for its fault, checks that its log is locked, and kills it.

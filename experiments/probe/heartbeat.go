@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // The heartbeat is row 1 of table heartbeat(id, beat, at): beat is the offset in ns at which the writer sent it, at the
@@ -91,7 +93,11 @@ func (a *beatReader) ask(ctx context.Context) error {
 	case a.conn == nil && a.board.role(a.node) == Unknown: // its role poller dials already
 		return errors.New("the replica does not answer")
 	}
-	return a.row(ctx, readSQL, nil, []any{&a.recovery, &a.beat, &a.at})
+	err := a.row(ctx, readSQL, nil, []any{&a.recovery, &a.beat, &a.at})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errors.New("the replica shows no heartbeat yet")
+	}
+	return err
 }
 
 func (a *beatReader) tell(s span, err error) {

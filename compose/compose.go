@@ -12,15 +12,16 @@ const (
 
 // Topology is an architecture that Gauntlet can start.
 type Topology struct {
-	Name    string   // such as "replicated-async"
-	Summary string   // one line
-	Files   []string // Compose files in the embedded catalogue, in order
-	Targets []string // Dockerfile targets it needs
-	Roles   []string // live roles it has, such as "postgres-primary"
-	Tiers   []string
-	Entry   string // service and container port that clients talk to, such as "lb:80"
-	Sync    bool   // promises that no acknowledged write is lost
-	Mutant  bool   // made to fail a check; left out of lists unless asked for
+	Name     string   // such as "replicated-async"
+	Summary  string   // one line
+	Files    []string // Compose files in the embedded catalogue, in order
+	Targets  []string // Dockerfile targets it needs
+	Roles    []string // live roles it has, such as "postgres-primary"
+	Tiers    []string
+	Services []string // Compose services
+	Entry    string   // service and container port that clients talk to, such as "lb:80"
+	Sync     bool     // promises that no acknowledged write is lost
+	Mutant   bool     // made to fail a check; left out of lists unless asked for
 }
 
 // Container is a started container and how to reach it from the host.
@@ -29,6 +30,7 @@ type Container struct {
 	Name    string // service-index, such as "db-1"
 	Service string
 	Index   int
+	State   string // as the engine calls it: running, exited, ...
 	Tier    string
 	Region  string
 	Probe   string         // LabelProbe

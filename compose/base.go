@@ -1,0 +1,115 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+const (
+	baseImage = "debian:bookworm-slim"
+	baseSuite = "bookworm"
+	pullLimit = 2 * time.Minute // a registry that can be reached is faster; one that can't mostly says so at once
+	makeLimit = 5 * time.Minute
+)
+
+// ensureBase makes sure that the base image is there: kept, pulled, or made from the host's own apt sources.
+func (e *Engine) ensureBase(ctx context.Context, log func(string)) error {
+	if e.imageID(ctx, baseImage) != "" {
+		return nil
+	}
+	log("pulling " + baseImage)
+	pullErr := e.pull(ctx)
+	if pullErr == nil {
+		return nil
+	}
+	log("no registry can be reached; making " + baseImage + " from this host's apt sources (about half a minute)")
+	if err := e.makeBase(ctx, log); err != nil {
+		return fmt.Errorf("base image %s: it can't be pulled (%w) and can't be made here: %w", baseImage, pullErr, err)
+	}
+	return nil
+}
+
+func (e *Engine) pull(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pullLimit)
+	defer cancel()
+	_, err := command(ctx, "", nil, "docker", "pull", "--quiet", baseImage)
+	return err
+}
+
+// makeBase bootstraps Debian with mmdebstrap or debootstrap and imports it.
+func (e *Engine) makeBase(ctx context.Context, log func(string)) error {
+	ctx, cancel := context.WithTimeout(ctx, makeLimit)
+	defer cancel()
+	tool, err := bootstrapTool(ctx, log)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "gauntlet-base-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	tar := filepath.Join(dir, "base.tar")
+	if err := bootstrap(ctx, tool, dir, tar); err != nil {
+		return err
+	}
+	_, err = command(ctx, "", nil, "docker", "import", "--message", "made by gauntlet", tar, baseImage)
+	return err
+}
+
+// bootstrapTool finds a tool, or installs one where it may.
+func bootstrapTool(ctx context.Context, log func(string)) (string, error) {
+	for _, tool := range []string{"mmdebstrap", "debootstrap"} {
+		if path, err := exec.LookPath(tool); err == nil {
+			return path, nil
+		}
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		return "", errors.New("this host has no apt; connect it to a registry once (docker pull " + baseImage + "), or load the image (docker load)")
+	}
+	if os.Geteuid() != 0 {
+		return "", errors.New("mmdebstrap is missing and only root may install it: sudo apt-get install mmdebstrap")
+	}
+	log("installing mmdebstrap with apt-get")
+	if _, err := command(ctx, "", nil, "apt-get", "update"); err != nil {
+		return "", err
+	}
+	if _, err := command(ctx, "", []string{"DEBIAN_FRONTEND=noninteractive"}, "apt-get", "install", "-y", "--no-install-recommends", "mmdebstrap"); err != nil {
+		return "", err
+	}
+	return exec.LookPath("mmdebstrap")
+}
+
+// bootstrap writes a root file system as a tar file, with the host's sources for Debian in it, so that apt-get works in
+// image builds where it works here.
+func bootstrap(ctx context.Context, tool, dir, tar string) error {
+	s, err := hostSources("/etc/apt")
+	if err != nil {
+		return err
+	}
+	names, err := s.write(dir)
+	if err != nil {
+		return err
+	}
+	if filepath.Base(tool) == "mmdebstrap" {
+		args := append([]string{"--variant=minbase", "--include=ca-certificates", baseSuite, tar}, names...)
+		_, err := command(ctx, "", nil, tool, args...)
+		return err
+	}
+	root := filepath.Join(dir, "root")
+	if _, err := command(ctx, "", nil, tool, "--variant=minbase", "--include=ca-certificates", baseSuite, root, s.mirror); err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := copyFile(filepath.Join(root, "etc/apt/sources.list.d", filepath.Base(name)), name, 0o644); err != nil {
+			return err
+		}
+	}
+	_, err = command(ctx, "", nil, "tar", "-C", root, "--numeric-owner", "-cf", tar, ".")
+	return err
+}

@@ -1,0 +1,130 @@
+package compose
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/client"
+)
+
+// ErrHost means that this machine cannot run a topology as it is: the text says what is missing and how to mend it.
+var ErrHost = errors.New("this machine is not ready")
+
+// minEngine is the oldest Docker Engine that is known to work.
+const minEngine = "20.10"
+
+// diskNeeded is what the images and a run take: about 1.5 GB of images, the rest for databases and logs.
+const diskNeeded = 3 << 30
+
+// Engine is the Docker Engine and the Compose tool of this machine.
+type Engine struct {
+	Version        string // of the Docker Engine
+	ComposeVersion string
+	OS, Arch       string // of the engine
+	Kernel         string
+	CPUs           int
+	MemoryBytes    int64
+
+	api     *client.Client
+	compose []string // the Compose command
+}
+
+// Check finds Docker and Compose and says all that is missing at once; the error is ErrHost.
+func Check(ctx context.Context) (*Engine, error) {
+	e := &Engine{}
+	if err := errors.Join(e.findEngine(ctx), e.findCompose(ctx), findCLI()); err != nil {
+		return nil, fmt.Errorf("%w:\n%w", ErrHost, err)
+	}
+	return e, nil
+}
+
+func (e *Engine) findEngine(ctx context.Context) error {
+	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	if err != nil {
+		return fmt.Errorf("Docker: %w; check DOCKER_HOST", err)
+	}
+	info, err := api.Info(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("Docker: %w; start it (systemctl start docker), or join its group (usermod -aG docker $USER), or set DOCKER_HOST", err), api.Close())
+	}
+	if info.OSType != "linux" {
+		return fmt.Errorf("Docker: the engine runs %s containers; switch it to Linux containers", info.OSType)
+	}
+	if olderThan(info.ServerVersion, minEngine) {
+		return fmt.Errorf("Docker: engine %s is older than %s; upgrade it", info.ServerVersion, minEngine)
+	}
+	e.api, e.Version, e.OS, e.Arch, e.Kernel = api, info.ServerVersion, info.OSType, goArch(info.Architecture), info.KernelVersion
+	e.CPUs, e.MemoryBytes = info.NCPU, info.MemTotal
+	return checkDisk(info.DockerRootDir)
+}
+
+// checkDisk looks at the engine's disk where it is on this machine.
+func checkDisk(dir string) error {
+	free, ok := freeBytes(dir)
+	if ok && free < diskNeeded {
+		return fmt.Errorf("disk: %s has %.1f GB free, images and a run need %d GB; free some (docker system df shows what Docker holds)",
+			dir, float64(free)/(1<<30), diskNeeded>>30)
+	}
+	return nil
+}
+
+// findCompose prefers the plugin; both work.
+func (e *Engine) findCompose(ctx context.Context) error {
+	for _, cmd := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
+		out, err := exec.CommandContext(ctx, cmd[0], append(cmd[1:], "version", "--short")...).Output()
+		if err == nil {
+			e.compose, e.ComposeVersion = cmd, strings.TrimSpace(string(out))
+			return nil
+		}
+	}
+	return errors.New("Compose: neither \"docker compose\" nor \"docker-compose\" works; install the plugin (docker-compose-plugin) or Debian's docker-compose")
+}
+
+// findCLI looks for the docker command, which builds the images.
+func findCLI() error {
+	if _, err := exec.LookPath("docker"); err != nil {
+		return errors.New("Docker: no docker command in PATH; install the client (Debian: docker.io or docker-cli)")
+	}
+	return nil
+}
+
+// olderThan compares dotted versions by their numbers; what is no number counts as 0.
+func olderThan(version, least string) bool {
+	a, b := strings.Split(version, "."), strings.Split(least, ".")
+	for i := range b {
+		var x, y int
+		if i < len(a) {
+			x, _ = strconv.Atoi(a[i])
+		}
+		y, _ = strconv.Atoi(b[i])
+		if x != y {
+			return x < y
+		}
+	}
+	return false
+}
+
+// goArch is Go's name of the architecture that the engine reports.
+func goArch(kernel string) string {
+	switch kernel {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	}
+	return kernel
+}
+
+// cacheDir holds what can be made again: the executable for the images, the base image's parts.
+func cacheDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("no cache folder: %w; set XDG_CACHE_HOME", err)
+	}
+	return dir + "/gauntlet", nil
+}

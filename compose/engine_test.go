@@ -1,0 +1,65 @@
+package compose
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestOlderThan(t *testing.T) {
+	tests := []struct {
+		version, least string
+		want           bool
+	}{
+		{"20.10.24+dfsg1", "20.10", false},
+		{"20.10", "20.10", false},
+		{"19.03.15", "20.10", true},
+		{"20.9.1", "20.10", true},
+		{"28.2.2", "20.10", false},
+		{"29", "20.10", false},
+		{"", "20.10", true},
+	}
+	for _, tt := range tests {
+		if got := olderThan(tt.version, tt.least); got != tt.want {
+			t.Errorf("olderThan(%q, %q) = %v, want %v", tt.version, tt.least, got, tt.want)
+		}
+	}
+}
+
+// All that is missing is said at once, each with its mend.
+func TestCheckNamesAllThatIsMissing(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix://"+t.TempDir()+"/none.sock")
+	t.Setenv("PATH", t.TempDir())
+	_, err := Check(t.Context())
+	if err == nil {
+		t.Fatal("a machine without Docker passed the check")
+	}
+	for _, want := range []string{"DOCKER_HOST", "Compose", "docker command", "install"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error does not speak of %q:\n%v", want, err)
+		}
+	}
+}
+
+func TestFreeBytes(t *testing.T) {
+	free, ok := freeBytes(t.TempDir())
+	if !ok || free <= 0 {
+		t.Errorf("freeBytes of a temporary folder = %d, %v; want some", free, ok)
+	}
+	if _, ok := freeBytes(t.TempDir() + "/none"); ok {
+		t.Error("freeBytes of a folder that is not there is known")
+	}
+}
+
+func TestIsStatic(t *testing.T) {
+	script := t.TempDir() + "/script"
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if isStatic(script, "amd64") {
+		t.Error("a shell script counts as a static executable")
+	}
+	if isStatic("/bin/sh", "amd64") {
+		t.Error("/bin/sh, which is linked dynamically, counts as static")
+	}
+}

@@ -1,0 +1,195 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gauntlet/chaos"
+	"gauntlet/chaos/docker"
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/probe"
+	"gauntlet/loadgen"
+)
+
+// leadTime is from planning the load to its first due time, so that no request is late from the start.
+const leadTime = 200 * time.Millisecond
+
+// readBackWait is how long the database nodes may take, after the load has ended, to agree on what was written. An old
+// primary that has to rejoin may need a rewind.
+const readBackWait = 30 * time.Second
+
+// observe runs probes and engine events beside the phases and returns how many requests of each op were planned.
+func (r *runner) observe(ctx context.Context, rec *recorder) (map[string]uint64, error) {
+	watch := watchOf(r.topology, r.on)
+	rt, err := r.runtime(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer rt.Close()
+	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var beside errgroup.Group
+	beside.Go(func() error {
+		return watch.Run(watchCtx, r.origin, probe.Sink{Point: rec.point, Change: rec.Change})
+	})
+	beside.Go(func() error { return r.events(watchCtx, rt, rec) })
+	planned, err := r.phases(ctx, rec, watch, chaos.WithRoles(rt, watch.Roles))
+	if err == nil {
+		r.readBack(ctx, rec, watch)
+	}
+	rec.phase("down")
+	stop()
+	return planned, errors.Join(err, beside.Wait())
+}
+
+// events records what the engine reports. A stream that breaks is noted: what happened unseen can't be explained.
+func (r *runner) events(ctx context.Context, rt *docker.Runtime, rec *recorder) error {
+	if err := rt.Events(ctx, rec.engine); err != nil {
+		rec.note(history.NoteError, "engine events were lost: "+err.Error())
+	}
+	return nil
+}
+
+// phases prepares and then runs load and faults side by side until the load has ended and all is healed.
+func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, live chaos.Runtime) (map[string]uint64, error) {
+	if err := r.prepare(ctx, watch); err != nil {
+		r.explain(ctx, rec, err)
+		return nil, err
+	}
+	sessions, err := loadgen.Login(ctx, r.exp.Load, r.base)
+	if err != nil {
+		r.explain(ctx, rec, err)
+		return nil, err
+	}
+	journal, err := chaos.OpenJournal(r.opt.State, r.stack.Project)
+	if err != nil {
+		return nil, err
+	}
+	defer journal.Close()
+	begin := rec.now() + leadTime
+	loadCtx, stopLoad := context.WithCancel(ctx)
+	defer stopLoad()
+	var planned map[string]uint64
+	var all errgroup.Group
+	all.Go(func() error {
+		var err error
+		planned, err = r.load(loadCtx, rec, sessions, begin)
+		return err
+	})
+	all.Go(func() error {
+		err := r.faults(loadCtx, rec, live, journal, begin)
+		if err != nil {
+			stopLoad() // nothing more can be learnt
+		}
+		return err
+	})
+	all.Go(func() error { r.clock(loadCtx, rec, begin); return nil })
+	err = all.Wait()
+	if err != nil || ctx.Err() != nil {
+		r.explain(ctx, rec, err)
+		return planned, errors.Join(err, context.Cause(ctx))
+	}
+	return planned, nil
+}
+
+// prepare waits until the topology is whole, so that the first fault meets what the experiment means.
+func (r *runner) prepare(ctx context.Context, watch probe.Watch) error {
+	ctx, cancel := context.WithTimeout(ctx, steadyLimit)
+	defer cancel()
+	return watch.AwaitSteady(ctx)
+}
+
+// explain notes why a run ended before its time.
+func (r *runner) explain(ctx context.Context, rec *recorder, err error) {
+	switch {
+	case errors.Is(err, chaos.ErrStillDisturbed):
+		rec.note(history.NoteUndo, err.Error())
+	case ctx.Err() != nil:
+		rec.note(history.NoteInterrupted, fmt.Sprint(context.Cause(ctx)))
+	case err != nil:
+		rec.note(history.NoteAborted, err.Error())
+	}
+}
+
+func (r *runner) load(ctx context.Context, rec *recorder, sessions loadgen.Sessions, begin time.Duration) (map[string]uint64, error) {
+	rep, err := loadgen.Run(ctx, r.exp.Load, loadgen.Target{Base: r.base, Sessions: sessions, Origin: r.origin, Start: begin, Length: r.exp.Length()}, rec.sample)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return rep.Planned, err
+}
+
+func (r *runner) faults(ctx context.Context, rec *recorder, live chaos.Runtime, j *chaos.Journal, begin time.Duration) error {
+	start := r.origin.Add(begin + r.exp.Phases.Warm)
+	err := chaos.Run(ctx, live, r.exp.Seed, start, r.exp.Steps, chaos.Options{Emit: rec.window, Journal: j, End: r.exp.FaultEnd()})
+	if errors.Is(err, context.Canceled) && !errors.Is(err, chaos.ErrStillDisturbed) {
+		return nil
+	}
+	return err
+}
+
+// clock marks the phases and shows the status each second until the load is over.
+func (r *runner) clock(ctx context.Context, rec *recorder, begin time.Duration) {
+	starts := r.starts(begin)
+	end := begin + r.exp.Length()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		for len(starts) > 0 && rec.now() >= starts[0].At {
+			rec.gauges.setPhase(starts[0].Name)
+			rec.Phase(starts[0])
+			starts = starts[1:]
+		}
+		next := end
+		if len(starts) > 0 {
+			next = starts[0].At
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			r.opt.Observer.Status(rec.gauges.take(rec.now(), end-rec.now()))
+		case <-time.After(next - rec.now()):
+			if rec.now() >= end {
+				return
+			}
+		}
+	}
+}
+
+// starts are the phases under load. Without steps there is no fault phase: all after the baseline is recovery.
+func (r *runner) starts(begin time.Duration) []history.PhaseStart {
+	p := r.exp.Phases
+	warmEnd := begin + p.Warm
+	out := []history.PhaseStart{{Name: "warm", At: begin}, {Name: "baseline", At: warmEnd}}
+	if len(r.exp.Steps) > 0 {
+		first := r.exp.Steps[0].At
+		for _, s := range r.exp.Steps {
+			first = min(first, s.At)
+		}
+		out = append(out, history.PhaseStart{Name: "fault", At: warmEnd + first})
+	}
+	return append(out, history.PhaseStart{Name: "recovery", At: warmEnd + r.exp.FaultEnd()})
+}
+
+// readBack asks every database node which writes it holds.
+func (r *runner) readBack(ctx context.Context, rec *recorder, watch probe.Watch) {
+	rec.phase("readback")
+	r.say("reading all writes back from every database node")
+	for _, rb := range watch.ReadBack(ctx, r.origin, readBackWait) {
+		rec.Read(history.ReadBack{
+			Node: rb.Node, Role: rb.Role, At: rb.At, Present: ranges(rb.Present), Duplicated: ranges(rb.Duplicated), CaughtUp: rb.CaughtUp, Err: rb.Err,
+		})
+	}
+}
+
+func ranges(in [][2]uint64) []history.Range {
+	out := make([]history.Range, len(in))
+	for i, r := range in {
+		out[i] = r
+	}
+	return out
+}

@@ -1,0 +1,111 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gauntlet/chaos"
+	"gauntlet/compose"
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/probe"
+	"gauntlet/experiments/spec"
+	"gauntlet/loadgen"
+)
+
+// header is all that is known before the load begins.
+func header(e spec.Experiment, t compose.Topology, eng *compose.Engine, on []compose.Container, origin time.Time, opt Options) history.Header {
+	h := history.Header{
+		Version: history.Version, Experiment: e.Name, Topology: t.Name, Source: e.Source, Origin: origin.UTC().Round(0),
+		Seed: e.Seed, Rate: e.Load.Rate, Timeout: e.Load.Timeout, Limit: e.Load.Limit,
+		Roles: t.Roles, Sync: t.Sync, Machine: machine(eng, opt), Client: e.Load.Model(),
+	}
+	var weights float64
+	for _, op := range e.Load.Ops {
+		weights += op.Weight
+	}
+	for _, op := range e.Load.Ops {
+		h.Ops = append(h.Ops, history.OpInfo{Name: op.Name, Class: op.Class, Rate: e.Load.Rate * op.Weight / weights, Ledger: op.Ledger})
+	}
+	for _, c := range on {
+		if c.Probe == "postgres" {
+			h.Replicas = append(h.Replicas, c.Name)
+		}
+	}
+	slices.Sort(h.Replicas)
+	return h
+}
+
+// fault converts a window to offsets from the origin.
+func fault(w chaos.Window, origin time.Time) history.Fault {
+	since := func(t time.Time) time.Duration {
+		if t.IsZero() {
+			return 0
+		}
+		return t.Sub(origin)
+	}
+	return history.Fault{
+		Step: w.Step, Kind: w.Fault, On: w.On, Roles: w.Roles, Asked: since(w.Asked), Began: since(w.Began),
+		Uncertainty: w.Uncertainty, HealAsked: since(w.HealAsked), Healed: since(w.Healed), Proof: w.Proof, Err: w.Err,
+	}
+}
+
+// recorder hands what happens to the history and to the status display.
+type recorder struct {
+	*history.Writer
+	origin time.Time
+	limit  time.Duration
+	gauges *gauges
+	say    func(string)
+}
+
+func (r *recorder) now() time.Duration { return time.Since(r.origin) }
+
+func (r *recorder) phase(name string) {
+	r.gauges.setPhase(name)
+	r.Phase(history.PhaseStart{Name: name, At: r.now()})
+}
+
+func (r *recorder) note(kind, text string) {
+	r.Note(history.Note{At: r.now(), Kind: kind, Text: text})
+	if kind != history.NoteInfo {
+		r.say(kind + ": " + text)
+	}
+}
+
+func (r *recorder) sample(s loadgen.Sample) {
+	r.gauges.sample(s, r.limit)
+	r.Sample(s)
+}
+
+func (r *recorder) point(p probe.Point) {
+	r.gauges.point(p)
+	r.Point(p)
+}
+
+func (r *recorder) window(w chaos.Window) {
+	r.gauges.window(w)
+	r.Fault(fault(w, r.origin))
+	r.say(sentence(w))
+}
+
+func (r *recorder) engine(e chaos.Event) {
+	r.Engine(history.EngineEvent{Container: e.Container, Action: e.Action, At: e.At.Sub(r.origin), ExitCode: e.ExitCode})
+}
+
+// sentence says in words what became of a fault.
+func sentence(w chaos.Window) string {
+	what := fmt.Sprintf("%s %s", w.Fault, strings.Join(w.On, ", "))
+	if len(w.Roles) > 0 {
+		what += " (" + strings.Join(w.Roles, ", ") + ")"
+	}
+	switch {
+	case w.Err != "":
+		return what + ": " + w.Err
+	case !w.Healed.IsZero():
+		return fmt.Sprintf("%s: healed after %.1f s", what, w.Healed.Sub(w.Began).Seconds())
+	default:
+		return fmt.Sprintf("%s: %s, %.0f ms after it was asked", what, w.Proof, float64(w.Began.Sub(w.Asked).Microseconds())/1000)
+	}
+}

@@ -1,0 +1,171 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gauntlet/chaos/docker"
+	"gauntlet/compose"
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/probe"
+	"gauntlet/experiments/spec"
+)
+
+// Options are what a run needs beside the experiment.
+type Options struct {
+	Out      string // folder of all runs, "runs" by default
+	State    string // folder of the undo logs
+	Keep     bool   // leave the topology running
+	PortBase int    // first host port to publish on; 0: the default
+	Version  string // of Gauntlet, for the record
+	Observer Observer
+}
+
+// ErrNotClean means that something is left: a container may still be disturbed, or the topology could not be taken down.
+var ErrNotClean = errors.New("not clean")
+
+// readyLimit bounds the wait for a topology that was just started. Patroni needs 15 to 20 s on an idle 2-core machine
+// and about twice that on a busy one.
+const readyLimit = 2 * time.Minute
+
+// steadyLimit bounds the wait for the database cluster to be whole before the load starts.
+const steadyLimit = time.Minute
+
+// Experiment runs e and returns the folder of its recording. The folder is "" if the run came to an end before there was
+// anything to record. An error means that the run could not be carried out as planned, or that something is left behind;
+// what was recorded until then is in the folder all the same.
+func Experiment(ctx context.Context, e spec.Experiment, eng *compose.Engine, opt Options) (dir string, err error) {
+	t, err := compose.Lookup(e.Topology)
+	if err != nil {
+		return "", err
+	}
+	r := &runner{exp: e, topology: t, engine: eng, opt: opt, origin: time.Now()}
+	if err := r.up(ctx); err != nil {
+		return "", errors.Join(err, r.down(ctx))
+	}
+	err = r.record(ctx)
+	return r.dir, errors.Join(err, r.down(ctx))
+}
+
+// runner is one run under way.
+type runner struct {
+	exp      spec.Experiment
+	topology compose.Topology
+	engine   *compose.Engine
+	opt      Options
+	origin   time.Time
+	stack    *compose.Stack
+	on       []compose.Container
+	base     string // URL of the entry
+	dir      string
+}
+
+func (r *runner) say(format string, args ...any) { r.opt.Observer.Say(fmt.Sprintf(format, args...)) }
+
+// up builds and starts the topology and waits until it can serve.
+func (r *runner) up(ctx context.Context) error {
+	stack, err := Up(ctx, r.engine, r.topology, r.opt)
+	r.stack = stack
+	if err != nil {
+		return err
+	}
+	if r.on, err = stack.Inventory(ctx); err != nil {
+		return err
+	}
+	r.base, err = entryURL(r.topology, r.on)
+	return err
+}
+
+// Up builds what t needs, starts it and waits until it is ready. On error the stack is nil or has to be taken down.
+func Up(ctx context.Context, eng *compose.Engine, t compose.Topology, opt Options) (*compose.Stack, error) {
+	began := time.Now()
+	if err := eng.Build(ctx, t, opt.Observer.Say); err != nil {
+		return nil, err
+	}
+	opt.Observer.Say(fmt.Sprintf("starting topology %s", t.Name))
+	stack, err := eng.Up(ctx, t, compose.Options{PortBase: opt.PortBase, Log: opt.Observer.Say})
+	if err != nil {
+		return stack, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyLimit)
+	defer cancel()
+	waiting := ""
+	err = stack.WaitReady(ctx, func(ready, total int, on string) {
+		if on != waiting {
+			waiting = on
+			opt.Observer.Say(fmt.Sprintf("%d of %d ready, waiting for %s", ready, total, on))
+		}
+	})
+	if err == nil {
+		opt.Observer.Say(fmt.Sprintf("topology %s is ready after %.0f s", t.Name, time.Since(began).Seconds()))
+	}
+	return stack, err
+}
+
+// record opens the recording and takes the experiment through its phases under load.
+func (r *runner) record(ctx context.Context) error {
+	r.dir = filepath.Join(r.opt.Out, r.exp.Name, r.topology.Name, r.origin.UTC().Format("20060102T150405Z"))
+	w, err := history.Create(r.dir, header(r.exp, r.topology, r.engine, r.on, r.origin, r.opt))
+	if err != nil {
+		return fmt.Errorf("recording: %w", err)
+	}
+	rec := &recorder{Writer: w, origin: r.origin, limit: r.exp.Load.Limit, gauges: newGauges(), say: r.opt.Observer.Say}
+	r.say("recording into %s", r.dir)
+	if err := os.WriteFile(filepath.Join(r.dir, "experiment.yaml"), []byte(r.exp.Source), 0o644); err != nil {
+		return errors.Join(fmt.Errorf("recording: %w", err), w.Close(history.End{}))
+	}
+	rec.Phase(history.PhaseStart{Name: "up"})
+	planned, err := r.observe(ctx, rec)
+	r.logs(ctx, rec)
+	return errors.Join(err, w.Close(history.End{At: rec.now(), Planned: planned}))
+}
+
+// logs keeps what the containers printed.
+func (r *runner) logs(ctx context.Context, rec *recorder) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if err := r.stack.Logs(ctx, filepath.Join(r.dir, "logs")); err != nil {
+		rec.note(history.NoteInfo, "container logs are incomplete: "+err.Error())
+	}
+}
+
+// down takes the topology down, also after a cancel. What it can't remove fails the run.
+func (r *runner) down(ctx context.Context) error {
+	if r.stack == nil {
+		return nil
+	}
+	if r.opt.Keep {
+		r.say("kept running: gauntlet ps shows it, gauntlet down %s takes it down", r.topology.Name)
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	r.say("taking topology %s down", r.topology.Name)
+	if err := r.stack.Down(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotClean, err)
+	}
+	return nil
+}
+
+// runtime is the fault injector's view of the topology.
+func (r *runner) runtime(ctx context.Context) (*docker.Runtime, error) {
+	return docker.New(ctx, docker.Options{Project: r.stack.Project, Image: r.engine.AppImage(), HelperCommand: []string{"/gauntlet", "hostkill"}})
+}
+
+// watchOf describes the topology to the probes.
+func watchOf(t compose.Topology, on []compose.Container) probe.Watch {
+	w := probe.Watch{Sync: t.Sync}
+	for _, c := range on {
+		w.Endpoints = append(w.Endpoints, probe.Endpoint{Name: c.Name, Kind: c.Probe, Tier: c.Tier, Region: c.Region, Ports: c.Ports})
+	}
+	return w
+}
+
+// Roles are the live roles of a running topology, by container name.
+func Roles(ctx context.Context, t compose.Topology, on []compose.Container) (map[string][]string, error) {
+	return watchOf(t, on).Roles(ctx)
+}

@@ -1,0 +1,103 @@
+package spec
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// Error is one thing that is wrong with a file.
+type Error struct {
+	File    string
+	Line    int // from 1
+	Column  int // from 1
+	Problem string
+	Mend    string // what to do about it
+}
+
+// Error is "file:line:column: problem; mend".
+func (e Error) Error() string {
+	s := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
+	if e.Mend != "" {
+		s += "; " + e.Mend
+	}
+	return s
+}
+
+// Errors is all that is wrong with a file, in the order of its lines.
+type Errors []Error
+
+// Error is one line for each.
+func (es Errors) Error() string {
+	lines := make([]string, len(es))
+	for i, e := range es {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// problems collects what is wrong with one file.
+type problems struct {
+	file string
+	all  Errors
+}
+
+// at notes a problem where n stands.
+func (p *problems) at(n *yaml.Node, mend, format string, args ...any) {
+	line, column := max(1, n.Line), max(1, n.Column)
+	p.all = append(p.all, Error{File: p.file, Line: line, Column: column, Problem: fmt.Sprintf(format, args...), Mend: mend})
+}
+
+// err is the sorted Errors, or nil.
+func (p *problems) err() error {
+	if len(p.all) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p.all, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return p.all
+}
+
+// among says which names there are and which of them was probably meant.
+func among(what, name string, names []string) string {
+	if near := nearest(name, names); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return fmt.Sprintf("%s: %s", what, strings.Join(names, ", "))
+}
+
+// nearest is the name that is at most two edits away, "" if none is or the word is too short to tell.
+func nearest(word string, names []string) string {
+	best, least := "", 3
+	for _, n := range names {
+		if d := edits(word, n); d < least && d < len(word) {
+			best, least = n, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

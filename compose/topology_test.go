@@ -29,8 +29,8 @@ func TestLookup(t *testing.T) {
 		if got.Name != tt.name || got.Sync != tt.sync || got.Mutant != tt.mutant {
 			t.Errorf("Lookup(%q) = name %q sync %v mutant %v, want sync %v mutant %v", tt.name, got.Name, got.Sync, got.Mutant, tt.sync, tt.mutant)
 		}
-		if got.Entry != "lb:80" {
-			t.Errorf("%s: entry %q, want lb:80", tt.name, got.Entry)
+		if got.Summary == "" || got.Entry != "lb:80" || len(got.Services) != 11 {
+			t.Errorf("%s is incomplete: %+v", tt.name, got)
 		}
 		if hasSync := slices.Contains(got.Roles, "postgres-sync-standby"); hasSync != tt.sync {
 			t.Errorf("%s: promises a sync standby: %v, want %v", tt.name, hasSync, tt.sync)
@@ -90,6 +90,9 @@ func TestServicesAreWholeAndBounded(t *testing.T) {
 				if s.Labels[label] == "" {
 					t.Errorf("%s has no label %s", where, label)
 				}
+			}
+			if _, ok := s.Labels[LabelRoles]; !ok {
+				t.Errorf("%s has no label %s", where, LabelRoles)
 			}
 			if s.Labels[LabelOwner] != "gauntlet" {
 				t.Errorf("%s: owner %q, want gauntlet: what is not labelled is not taken down", where, s.Labels[LabelOwner])

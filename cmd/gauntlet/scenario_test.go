@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/score"
+)
+
+// Losing the primary must be measured as an independent client sees it, be scored the same again from the recording alone,
+// and leave nothing behind.
+func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
+	needDocker(t)
+	state := t.TempDir()
+	inv := gauntlet(t, state, "run", "experiments/primary-kill.yaml", "--out", filepath.Join(state, "runs"))
+	if err := inv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	inv.await(t, `"warm"`, 10*time.Minute)
+	saw := startWitness(t.Context(), t, 60*time.Second)
+	outages := saw()
+	code := inv.code(t, inv.Wait())
+	nothingLeft(t)
+	dir, card := inv.recorded(t)
+	if code != exitPass || card.Verdict != score.Pass {
+		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)
+	}
+	checkFailover(t, dir, card, outages)
+	if !card.Data.Known || card.Data.Lost != 0 || card.Data.Acknowledged < 1000 {
+		t.Errorf("data: %+v; want more than 1000 acknowledged writes and none lost", card.Data)
+	}
+	checkSameAgain(t, state, dir)
+}
+
+// checkFailover compares the printed interval with what the witness saw.
+func checkFailover(t *testing.T, dir string, card score.Card, outages []witness) {
+	t.Helper()
+	if len(card.Faults) != 1 || card.Faults[0].Failover == nil {
+		t.Fatalf("no failover on the card: %+v", card.Faults)
+	}
+	hit := card.Faults[0]
+	var sum float64
+	for _, s := range hit.Stages {
+		sum += s.Seconds
+	}
+	if math.Abs(sum-hit.Failover.Value) > 1e-6 {
+		t.Errorf("stages add up to %.6f s, failover is %.6f s", sum, hit.Failover.Value)
+	}
+	h, err := history.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t0 := h.Header.Origin.Add(hit.Began)
+	// Both clients know the end only as well as they write: Gauntlet every 25 ms, the witness every 10 ms; a second write of
+	// either may fail on a node that has just come back.
+	const slack = 300 * time.Millisecond
+	for _, o := range outages {
+		if o.FirstBad.After(t0.Add(-time.Second)) && o.FirstBad.Before(t0.Add(5*time.Second)) {
+			lo, hi := o.LastBad.Sub(t0)-slack, o.FirstOK.Sub(t0)+slack
+			if f := seconds(hit.Failover.Value); f < lo || f > hi {
+				t.Errorf("failover %.3f s, the witness saw between %.3f and %.3f s", f.Seconds(), lo.Seconds(), hi.Seconds())
+			}
+			return
+		}
+	}
+	t.Errorf("the witness saw no outage after %s: %+v", t0, outages)
+}
+
+func seconds(x float64) time.Duration { return time.Duration(x * float64(time.Second)) }
+
+// checkSameAgain scores and reports a recording again and compares bytes.
+func checkSameAgain(t *testing.T, state, dir string) {
+	t.Helper()
+	for _, c := range []struct{ file, format string }{{cardJSON, "json"}, {cardText, "text"}, {reportHTML, "html"}} {
+		want, err := os.ReadFile(filepath.Join(dir, c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv := gauntlet(t, state, "report", "--format", c.format, dir)
+		if err := inv.Run(); err != nil {
+			t.Fatalf("report: %v\n%s", err, inv.stderr.String())
+		}
+		if !bytes.Equal(inv.stdout.Bytes(), want) {
+			t.Errorf("%s is not the same when made again", c.file)
+		}
+	}
+	inv := gauntlet(t, state, "score", "--json", dir)
+	want, _ := os.ReadFile(filepath.Join(dir, cardJSON))
+	if err := inv.Run(); err != nil || !bytes.Equal(inv.stdout.Bytes(), want) {
+		t.Errorf("score --json differs from card.json (%v)", err)
+	}
+}
+
+// The mutant promotes a stale replica; the ledger must catch it. Its sound sibling must pass the same faults.
+func TestStaleFailoverIsCaughtAndItsSoundSiblingIsNot(t *testing.T) {
+	needDocker(t)
+	for _, c := range []struct {
+		topology string
+		lost     bool
+	}{{"replicated-stale", true}, {"replicated", false}} {
+		state := t.TempDir()
+		inv := gauntlet(t, state, "run", "experiments/mutants/stale-failover.yaml", "--topology", c.topology, "--out", filepath.Join(state, "runs"))
+		code := inv.run(t)
+		nothingLeft(t)
+		_, card := inv.recorded(t)
+		if !card.Data.Known || (card.Data.Lost > 0) != c.lost {
+			t.Errorf("%s: lost %d of %d (known %v: %s), want lost: %v", c.topology, card.Data.Lost, card.Data.Acknowledged, card.Data.Known, card.Data.Why, c.lost)
+		}
+		if c.lost && code != exitFail {
+			t.Errorf("%s: exit code %d, want %d", c.topology, code, exitFail)
+		}
+	}
+}
+
+const quickKill = `claim: a replica's loss is not felt
+topology: replicated
+load: {workload: reference}
+phases: {warm: 2s, baseline: 5s, recovery: 10s}
+steps:
+  - {at: 5s, for: 5s, on: {role: postgres-replica, pick: one}, fault: {kind: kill}}
+goals:
+  - {metric: availability, at_least: 0}
+`
+
+// A container that something else kills during a run must not go unnoticed, however harmless it was.
+func TestAWrongContainerKilledDoesNotPass(t *testing.T) {
+	needDocker(t)
+	state := t.TempDir()
+	inv := gauntlet(t, state, "run", experiment(t, "quick-kill", quickKill), "--out", filepath.Join(state, "runs"))
+	if err := inv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	inv.await(t, `"baseline"`, 10*time.Minute)
+	out, err := exec.Command("docker", "ps", "--quiet", "--filter", "label=gauntlet.owner=gauntlet", "--filter", "label=com.docker.compose.service=web2").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("docker", "kill", strings.TrimSpace(string(out))).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	code := inv.code(t, inv.Wait())
+	nothingLeft(t)
+	if _, card := inv.recorded(t); code != exitUnknown || card.Verdict != score.Unknown {
+		t.Errorf("exit code %d, verdict %s, want unknown: web2 was killed by somebody else", code, card.Verdict)
+	}
+}
+
+// Ctrl-C heals, records and takes down.
+func TestInterruptHealsRecordsAndTakesDown(t *testing.T) {
+	needDocker(t)
+	state := t.TempDir()
+	inv := gauntlet(t, state, "run", "primary-pause", "--out", filepath.Join(state, "runs"))
+	if err := inv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	inv.await(t, `"fault":{`, 10*time.Minute)
+	interruptProcess(t, inv.Cmd, syscall.SIGINT)
+	if code := inv.code(t, inv.Wait()); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	nothingLeft(t)
+	dir, card := inv.recorded(t)
+	h, err := history.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if card.Verdict == score.Pass || h.End == nil {
+		t.Errorf("an interrupted run has verdict %s and end %v; want no pass and an end", card.Verdict, h.End)
+	}
+	if len(h.Faults) != 1 || h.Faults[0].Healed == 0 {
+		t.Errorf("the fault is not recorded as healed: %+v", h.Faults)
+	}
+}
+
+// After SIGKILL of Gauntlet in the middle of a fault, heal undoes it and down removes the rest; both can be asked again.
+func TestHealAndDownAfterGauntletWasKilled(t *testing.T) {
+	needDocker(t)
+	state := t.TempDir()
+	inv := gauntlet(t, state, "run", "primary-pause", "--out", filepath.Join(state, "runs"))
+	if err := inv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	inv.await(t, `"fault":{`, 10*time.Minute)
+	interruptProcess(t, inv.Cmd, syscall.SIGKILL)
+	inv.code(t, inv.Wait())
+	if out, _ := gauntlet(t, state, "ps").CombinedOutputOf(); !strings.Contains(out, "pause for") {
+		t.Errorf("ps does not show what is disturbed:\n%s", out)
+	}
+	for _, want := range []string{"healed: db", "nothing to heal"} {
+		out, err := gauntlet(t, state, "heal").CombinedOutputOf()
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("heal: %v, want %q:\n%s", err, want, out)
+		}
+	}
+	for range 2 {
+		if out, err := gauntlet(t, state, "down").CombinedOutputOf(); err != nil {
+			t.Errorf("down: %v\n%s", err, out)
+		}
+	}
+	nothingLeft(t)
+}

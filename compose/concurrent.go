@@ -15,17 +15,6 @@ func each(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// retry calls do until it works, a quarter of a second apart.
-func retry(ctx context.Context, tries int, do func() error) error {
-	for {
-		err := do()
-		tries--
-		if err == nil || tries <= 0 || !sleep(ctx, 250*time.Millisecond) {
-			return err
-		}
-	}
-}
-
 // sleep waits for d; false if ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/docker/docker/api/types/system"
 	"github.com/docker/docker/client"
 )
 
@@ -29,6 +33,7 @@ type Engine struct {
 	Kernel         string
 	CPUs           int
 	MemoryBytes    int64
+	Host           string // where the engine listens, such as "unix:///var/run/docker.sock"
 
 	api     *client.Client
 	compose []string // the Compose command
@@ -43,8 +48,17 @@ func Check(ctx context.Context) (*Engine, error) {
 	return e, nil
 }
 
+// askLimit bounds a question to the engine; one that hangs must not hang us.
+const askLimit = 15 * time.Second
+
 func (e *Engine) findEngine(ctx context.Context) error {
-	api, err := client.NewClientWithOpts(client.FromEnv, client.WithAPIVersionNegotiation())
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	opts := []client.Opt{client.FromEnv, client.WithAPIVersionNegotiation()}
+	if host := contextHost(ctx); host != "" {
+		opts = append(opts, client.WithHost(host))
+	}
+	api, err := client.NewClientWithOpts(opts...)
 	if err != nil {
 		return fmt.Errorf("Docker: %w; check DOCKER_HOST", err)
 	}
@@ -52,15 +66,49 @@ func (e *Engine) findEngine(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("Docker: %w; start it (systemctl start docker), or join its group (usermod -aG docker $USER), or set DOCKER_HOST", err), api.Close())
 	}
+	if err := errors.Join(checkEngine(info), checkHost(api.DaemonHost())); err != nil {
+		return errors.Join(err, api.Close())
+	}
+	e.api, e.Version, e.OS, e.Arch, e.Kernel = api, info.ServerVersion, info.OSType, goArch(info.Architecture), info.KernelVersion
+	e.CPUs, e.MemoryBytes, e.Host = info.NCPU, info.MemTotal, api.DaemonHost()
+	return nil
+}
+
+// checkEngine says what keeps this engine from running a topology.
+func checkEngine(info system.Info) error {
 	if info.OSType != "linux" {
 		return fmt.Errorf("Docker: the engine runs %s containers; switch it to Linux containers", info.OSType)
 	}
 	if olderThan(info.ServerVersion, minEngine) {
 		return fmt.Errorf("Docker: engine %s is older than %s; upgrade it", info.ServerVersion, minEngine)
 	}
-	e.api, e.Version, e.OS, e.Arch, e.Kernel = api, info.ServerVersion, info.OSType, goArch(info.Architecture), info.KernelVersion
-	e.CPUs, e.MemoryBytes = info.NCPU, info.MemTotal
 	return checkDisk(info.DockerRootDir)
+}
+
+// checkHost refuses an engine on another machine: topologies publish on 127.0.0.1 only, and that would be its own.
+func checkHost(host string) error {
+	u, err := url.Parse(host)
+	if err != nil || u.Scheme == "unix" || u.Scheme == "npipe" {
+		return nil
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("Docker: the engine at %s is on another machine, whose 127.0.0.1 can't be reached from here; run gauntlet there, or unset DOCKER_HOST", host)
+}
+
+// contextHost is the engine that the docker command talks to, where its configuration names one, such as that of Docker Desktop
+// or Colima; "" leaves it to DOCKER_HOST or the default.
+func contextHost(ctx context.Context) string {
+	if os.Getenv("DOCKER_HOST") != "" {
+		return ""
+	}
+	out, err := exec.CommandContext(ctx, "docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}").Output()
+	host := strings.TrimSpace(string(out))
+	if err != nil || !strings.HasPrefix(host, "unix://") && !strings.HasPrefix(host, "npipe://") {
+		return ""
+	}
+	return host
 }
 
 // checkDisk looks at the engine's disk where it is on this machine.

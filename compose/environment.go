@@ -1,9 +1,11 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/docker/docker/api/types/network"
 )
@@ -27,7 +30,7 @@ var ErrPort = errors.New("port")
 
 // environment is what the topology's files refer to: images, the network's first three numbers and the host ports.
 func (e *Engine) environment(ctx context.Context, t Topology, base int) ([]string, error) {
-	prefix, err := e.freeNetwork(ctx)
+	base, err := portBase(base)
 	if err != nil {
 		return nil, err
 	}
@@ -35,17 +38,19 @@ func (e *Engine) environment(ctx context.Context, t Topology, base int) ([]strin
 	if err != nil {
 		return nil, err
 	}
+	if err := checkPorts(ports); err != nil {
+		return nil, fmt.Errorf("topology %s cannot be published: %w\n  mend: stop what uses them, or choose other ports with --port-base or %s (now %d)", t.Name, err, envPortBase, base)
+	}
+	prefix, err := e.freeNetwork(ctx)
+	if err != nil {
+		return nil, err
+	}
 	env := []string{"GAUNTLET_NET=" + prefix}
 	for _, target := range t.Targets {
 		env = append(env, "GAUNTLET_IMAGE_"+strings.ToUpper(target)+"="+imageName(target))
 	}
-	var errs []error
 	for offset, port := range ports {
 		env = append(env, fmt.Sprintf("GAUNTLET_PORT_%s=%d", offset, port))
-		errs = append(errs, checkPort(port))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("topology %s cannot be published:\n%w\n  mend: stop what uses them, or choose other ports with --port-base or %s (now %d)", t.Name, err, envPortBase, portBase(base))
 	}
 	slices.Sort(env)
 	return env, nil
@@ -56,7 +61,6 @@ var portVariable = regexp.MustCompile(`\$\{GAUNTLET_PORT_(\d+)\}`)
 
 // ports maps each offset that the topology's files mention to a host port.
 func (t Topology) ports(base int) (map[string]int, error) {
-	base = portBase(base)
 	out := map[string]int{}
 	for _, name := range t.Files {
 		text, err := files.ReadFile(name)
@@ -76,21 +80,36 @@ func (t Topology) ports(base int) (map[string]int, error) {
 	return out, nil
 }
 
-func portBase(base int) int {
-	if base != 0 {
-		return base
+// portBase is the base that was asked for, else that of the environment, else the default.
+func portBase(asked int) (int, error) {
+	text := os.Getenv(envPortBase)
+	if asked != 0 || text == "" {
+		return cmp.Or(asked, DefaultPortBase), nil
 	}
-	if n, err := strconv.Atoi(os.Getenv(envPortBase)); err == nil {
-		return n
+	base, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%w base: %s=%q is not a number; give one such as %d", ErrPort, envPortBase, text, DefaultPortBase)
 	}
-	return DefaultPortBase
+	return base, nil
+}
+
+// checkPorts names all ports that can't be had, in order.
+func checkPorts(ports map[string]int) error {
+	var errs []error
+	for _, port := range slices.Sorted(maps.Values(ports)) {
+		errs = append(errs, checkPort(port))
+	}
+	return errors.Join(errs...)
 }
 
 // checkPort asks the kernel whether the port is free on 127.0.0.1.
 func checkPort(port int) error {
 	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return fmt.Errorf("  %w 127.0.0.1:%d is in use", ErrPort, port)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w 127.0.0.1:%d is in use", ErrPort, port)
+	case err != nil:
+		return fmt.Errorf("%w 127.0.0.1:%d: %w", ErrPort, port, err)
 	}
 	return l.Close()
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,37 +15,105 @@ import (
 // ErrNotReady means that a container did not become ready in time or ended.
 var ErrNotReady = errors.New("not ready")
 
-// readyExit is the label of a job: it is ready when it has ended well.
-const readyExit = "exit"
+const (
+	readyExit    = "exit"    // the label of a job: it is ready when it has ended well
+	readyPatroni = "patroni" // begins the label of a database node: it is ready when all nodes of its cluster run
+)
 
 // readyEvery is how often the containers are asked.
 const readyEvery = 200 * time.Millisecond
+
+// logTailLimit bounds fetching the end of a log for an error.
+const logTailLimit = 5 * time.Second
 
 // WaitReady returns when every container is ready as its label says, or with ErrNotReady when ctx ends or a job fails. It
 // asks the containers themselves; the engine's health checks are slow and costly on a small machine.
 func (s *Stack) WaitReady(ctx context.Context, progress func(ready, total int, waiting string)) error {
 	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	var late *unready // as of the last time that all could be asked
 	for {
-		on, err := s.all(ctx)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrNotReady, err)
-		}
-		waiting, why, err := s.waiting(ctx, client, on)
-		if err != nil {
+		total, waiting, err := s.poll(ctx, client)
+		switch {
+		case ctx.Err() != nil:
+			return s.gaveUp(ctx, late)
+		case err != nil:
 			return err
-		}
-		if len(waiting) == 0 {
-			progress(len(on), len(on), "")
+		case len(waiting) == 0:
+			progress(total, total, "")
 			return nil
 		}
-		progress(len(on)-len(waiting), len(on), names(waiting))
+		late = &waiting[0]
+		progress(total-len(waiting), total, names(waiting))
 		if !sleep(ctx, readyEvery) {
-			return fmt.Errorf("%w: %s: %s: %w%s", ErrNotReady, waiting[0].Name, why, context.Cause(ctx), s.logTail(context.WithoutCancel(ctx), waiting[0]))
+			return s.gaveUp(ctx, late)
 		}
 	}
 }
 
-func names(on []Container) string {
+// gaveUp says what was not ready when ctx ended, with the end of its log.
+func (s *Stack) gaveUp(ctx context.Context, late *unready) error {
+	if late == nil {
+		return fmt.Errorf("%w: %w", ErrNotReady, context.Cause(ctx))
+	}
+	logCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), logTailLimit)
+	defer cancel()
+	return fmt.Errorf("%w: %s: %s: %w%s", ErrNotReady, late.Name, late.why, context.Cause(ctx), s.logTail(logCtx, late.Container))
+}
+
+// unready is a container that does not serve yet, and why.
+type unready struct {
+	Container
+	why string
+}
+
+// poll asks all containers at once and returns how many there are and those that are not ready. The error is for what
+// waiting does not help: a container that is missing, or a job that failed.
+func (s *Stack) poll(ctx context.Context, client *http.Client) (int, []unready, error) {
+	on, err := s.all(ctx)
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: %w", ErrNotReady, err)
+	}
+	if missing := s.missing(on); len(missing) > 0 {
+		return 0, nil, fmt.Errorf("%w: no container of %s", ErrNotReady, strings.Join(missing, ", "))
+	}
+	whys := make([]string, len(on))
+	nodes := databases(on)
+	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i], nodes) })
+	var out []unready
+	for i, c := range on {
+		if strings.HasPrefix(whys[i], failed) {
+			return 0, nil, fmt.Errorf("%w: %s %s%s", ErrNotReady, c.Name, whys[i], s.logTail(ctx, c))
+		}
+		if whys[i] != "" {
+			out = append(out, unready{c, whys[i]})
+		}
+	}
+	return len(on), out, nil
+}
+
+// databases counts the nodes of the database cluster.
+func databases(on []Container) int {
+	n := 0
+	for _, c := range on {
+		if strings.HasPrefix(c.Ready, readyPatroni+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// missing lists the services of which there is no container.
+func (s *Stack) missing(on []Container) []string {
+	var out []string
+	for _, service := range s.Topology.Services {
+		if !slices.ContainsFunc(on, func(c Container) bool { return c.Service == service }) {
+			out = append(out, service)
+		}
+	}
+	return out
+}
+
+func names(on []unready) string {
 	var out []string
 	for _, c := range on {
 		out = append(out, c.Name)
@@ -52,31 +121,11 @@ func names(on []Container) string {
 	return strings.Join(out, ", ")
 }
 
-// waiting asks all containers at once and returns those that are not ready, and why the first is not.
-func (s *Stack) waiting(ctx context.Context, client *http.Client, on []Container) ([]Container, string, error) {
-	whys := make([]string, len(on))
-	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i]) })
-	var out []Container
-	first := ""
-	for i, c := range on {
-		if whys[i] == "" {
-			continue
-		}
-		if strings.HasPrefix(whys[i], failed) {
-			return nil, "", fmt.Errorf("%w: %s %s%s", ErrNotReady, c.Name, whys[i], s.logTail(ctx, c))
-		}
-		if out = append(out, c); first == "" {
-			first = whys[i]
-		}
-	}
-	return out, first, nil
-}
-
 // failed begins the reason of a job that can't become ready any more.
 const failed = "failed"
 
 // notReady is why a container is not ready, "" if it is. The label reads "http PORT PATH", "patroni PORT PATH" or "exit".
-func (s *Stack) notReady(ctx context.Context, client *http.Client, c Container) string {
+func (s *Stack) notReady(ctx context.Context, client *http.Client, c Container, nodes int) string {
 	if c.Ready == readyExit {
 		return s.jobState(ctx, c)
 	}
@@ -87,8 +136,8 @@ func (s *Stack) notReady(ctx context.Context, client *http.Client, c Container) 
 		return fmt.Sprintf("is %s; port %s is not published", c.State, port)
 	}
 	url := "http://" + c.Ports[number] + path
-	if kind == "patroni" {
-		return s.clusterState(ctx, client, url)
+	if kind == readyPatroni {
+		return s.clusterState(ctx, client, url, nodes)
 	}
 	return httpState(ctx, client, url, nil)
 }
@@ -130,7 +179,7 @@ func httpState(ctx context.Context, client *http.Client, url string, v any) stri
 }
 
 // clusterState asks Patroni for the whole cluster: all members run, one leads, and one is synchronous where that is promised.
-func (s *Stack) clusterState(ctx context.Context, client *http.Client, url string) string {
+func (s *Stack) clusterState(ctx context.Context, client *http.Client, url string, nodes int) string {
 	var cluster struct {
 		Members []struct{ Name, Role, State string }
 	}
@@ -142,12 +191,6 @@ func (s *Stack) clusterState(ctx context.Context, client *http.Client, url strin
 		roles[m.Role]++
 		if m.State == "running" || m.State == "streaming" {
 			running++
-		}
-	}
-	nodes := 0
-	for _, name := range s.Topology.Services {
-		if strings.HasPrefix(name, "db") {
-			nodes++
 		}
 	}
 	switch {

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,11 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
-	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/volume"
 )
 
 // Labels that both Compose tools set.
@@ -25,11 +23,9 @@ const (
 // projectPrefix begins the Compose project of each topology.
 const projectPrefix = "gauntlet-"
 
-// ErrLeft means that something that Down should have removed is still there.
-var ErrLeft = errors.New("left behind")
-
 // Options are what Up can do without.
 type Options struct {
+	Project  string       // Compose project; "": "gauntlet-" and the topology's name
 	PortBase int          // first host port to publish on; 0: $GAUNTLET_PORT_BASE, else DefaultPortBase
 	Log      func(string) // told what is done
 }
@@ -42,13 +38,13 @@ type Stack struct {
 }
 
 // Up starts t and returns at once, before it is ready. A leftover of the same project is taken down first. On error what was
-// started has been taken down again.
+// started has been taken down again, or the error is also ErrLeft.
 func (e *Engine) Up(ctx context.Context, t Topology, opt Options) (*Stack, error) {
-	s := &Stack{Project: projectPrefix + t.Name, Topology: t, engine: e}
-	if left, err := s.containers(ctx); err != nil {
+	s := &Stack{Project: cmp.Or(opt.Project, projectPrefix+t.Name), Topology: t, engine: e}
+	if left, err := s.left(ctx); err != nil {
 		return nil, err
 	} else if len(left) > 0 {
-		opt.Log(fmt.Sprintf("taking down %d containers that an earlier %s left", len(left), t.Name))
+		opt.say("taking down what an earlier %s left: %s", t.Name, brief(left))
 		if err := s.Down(ctx); err != nil {
 			return nil, err
 		}
@@ -63,6 +59,12 @@ func (e *Engine) Up(ctx context.Context, t Topology, opt Options) (*Stack, error
 		return nil, errors.Join(fmt.Errorf("start %s: %w", t.Name, err), s.Down(ctx))
 	}
 	return s, nil
+}
+
+func (o Options) say(format string, args ...any) {
+	if o.Log != nil {
+		o.Log(fmt.Sprintf(format, args...))
+	}
 }
 
 // composeUp writes the topology's files and hands them to the Compose tool.
@@ -96,16 +98,16 @@ func (e *Engine) Find(t Topology) *Stack {
 	return &Stack{Project: projectPrefix + t.Name, Topology: t, engine: e}
 }
 
-// Stacks returns the stacks of which there is something, by the containers that carry Gauntlet's label.
+// Stacks returns the stacks of which there is something, be it only a volume.
 func (e *Engine) Stacks(ctx context.Context) ([]*Stack, error) {
 	var out []*Stack
 	for _, t := range All() {
 		s := e.Find(t)
-		on, err := s.containers(ctx)
+		left, err := s.left(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if len(on) > 0 {
+		if len(left) > 0 {
 			out = append(out, s)
 		}
 	}
@@ -119,67 +121,4 @@ func (s *Stack) ours() filters.Args {
 
 func (s *Stack) containers(ctx context.Context) ([]container.Summary, error) {
 	return s.engine.api.ContainerList(ctx, container.ListOptions{All: true, Filters: s.ours()})
-}
-
-// Down removes the project's containers, networks and volumes and returns when they are gone; else ErrLeft names the rest.
-// It goes by labels alone, so it works for any process, and twice.
-func (s *Stack) Down(ctx context.Context) error {
-	on, err := s.containers(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: project %s: %w", ErrLeft, s.Project, err)
-	}
-	errs := make([]error, len(on))
-	each(len(on), func(i int) { errs[i] = s.remove(ctx, on[i].ID) })
-	errs = append(errs, s.removeNetworks(ctx), s.removeVolumes(ctx))
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("%w: project %s: %w; try: gauntlet down %s", ErrLeft, s.Project, err, s.Topology.Name)
-	}
-	return nil
-}
-
-// removeTries is how often a removal is tried: an engine that is busy with the same container says so and must be asked again.
-const removeTries = 20
-
-func (s *Stack) remove(ctx context.Context, id string) error {
-	return retry(ctx, removeTries, func() error {
-		err := s.engine.api.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-		if isGone(err) {
-			return nil
-		}
-		return err
-	})
-}
-
-func (s *Stack) removeNetworks(ctx context.Context) error {
-	all, err := s.engine.api.NetworkList(ctx, network.ListOptions{Filters: s.ours()})
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, n := range all {
-		errs = append(errs, retry(ctx, removeTries, func() error { return ignoreGone(s.engine.api.NetworkRemove(ctx, n.ID)) }))
-	}
-	return errors.Join(errs...)
-}
-
-func (s *Stack) removeVolumes(ctx context.Context) error {
-	all, err := s.engine.api.VolumeList(ctx, volume.ListOptions{Filters: s.ours()})
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for _, v := range all.Volumes {
-		errs = append(errs, retry(ctx, removeTries, func() error { return ignoreGone(s.engine.api.VolumeRemove(ctx, v.Name, true)) }))
-	}
-	return errors.Join(errs...)
-}
-
-// isGone says whether the engine answered that there is no such thing.
-func isGone(err error) bool { return errdefs.IsNotFound(err) }
-
-func ignoreGone(err error) error {
-	if isGone(err) {
-		return nil
-	}
-	return err
 }

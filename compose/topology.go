@@ -50,18 +50,44 @@ func All() []Topology {
 	return out
 }
 
-// Lookup finds a topology by name; else ErrNoTopology, and the text says which there are.
+// Lookup finds a topology by name; else ErrNoTopology, and the text says which there are and which was likely meant.
 func Lookup(name string) (Topology, error) {
 	var names []string
+	meant, least := "", 4 // more letters that differ are no slip
 	for _, t := range All() {
 		if t.Name == name {
 			return t, nil
 		}
-		if !t.Mutant {
-			names = append(names, t.Name)
+		if t.Mutant {
+			continue
+		}
+		names = append(names, t.Name)
+		if d := edits(name, t.Name); d < least {
+			meant, least = fmt.Sprintf("; did you mean %s?", t.Name), d
 		}
 	}
-	return Topology{}, fmt.Errorf("%w %q: there are %s", ErrNoTopology, name, strings.Join(names, ", "))
+	return Topology{}, fmt.Errorf("%w %q: there are %s%s", ErrNoTopology, name, strings.Join(names, ", "), meant)
+}
+
+// edits is Levenshtein's distance: how many letters to add, remove or change to make b of a.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // read reads a topology file and those that it is based on.

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Every command block of the README runs, as it stands there. The blocks with a `gauntlet` that is installed run with the one
+// that is built here; the test command is this very run.
+func TestReadmeCommandsRun(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := 0
+	for _, block := range strings.Split(string(text), "```sh\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		for line := range strings.Lines(block) {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "go test ") {
+				continue
+			}
+			ran++
+			t.Run(line, func(t *testing.T) { runReadmeLine(t, line) })
+		}
+	}
+	if ran < 3 {
+		t.Errorf("%d commands found in the README; the test does not read it right", ran)
+	}
+}
+
+func runReadmeLine(t *testing.T, line string) {
+	t.Helper()
+	if strings.Contains(line, "--repeat") {
+		line += " --dry-run" // ten full runs; each is what the first command runs once
+	}
+	if strings.Contains(line, " run ") && !strings.Contains(line, "--dry-run") {
+		needDocker(t)
+		defer nothingLeft(t)
+	}
+	exe, err := executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", line)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_STATE_HOME="+t.TempDir())
+	out, err := cmd.CombinedOutput()
+	t.Logf("$ %s\n%s", line, out)
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+	}
+}

@@ -105,10 +105,8 @@ func bootstrap(ctx context.Context, tool, dir, tar string) error {
 	if _, err := command(ctx, "", nil, tool, "--variant=minbase", "--include=ca-certificates", baseSuite, root, s.mirror); err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := copyFile(filepath.Join(root, "etc/apt/sources.list.d", filepath.Base(name)), name, 0o644); err != nil {
-			return err
-		}
+	if _, err := s.write(filepath.Join(root, "etc/apt/sources.list.d")); err != nil {
+		return err
 	}
 	_, err = command(ctx, "", nil, "tar", "-C", root, "--numeric-owner", "-cf", tar, ".")
 	return err

@@ -35,57 +35,83 @@ func (e *Engine) Build(ctx context.Context, t Topology, log func(string)) error 
 	if err := e.ensureBase(ctx, log); err != nil {
 		return err
 	}
-	inputs, err := e.inputs(ctx, t, log)
-	if err != nil {
-		return err
-	}
 	for _, target := range t.Targets {
-		if err := e.buildTarget(ctx, target, inputs[target], log); err != nil {
+		if err := e.buildTarget(ctx, target, log); err != nil {
 			return fmt.Errorf("image %s: %w", imageName(target), err)
 		}
 	}
 	return nil
 }
 
-// input is what an image is made of: the folder of the build and the hash of its contents.
-type input struct {
-	dir  func() (string, error) // writes the build context
-	hash string
+// build is what an image is made of.
+type build struct {
+	target string
+	stages stages
+	exe    string // the harness's executable, "" for images without it
+	hash   string // of all of it
 }
 
-// inputs computes the hash of each target's inputs.
-func (e *Engine) inputs(ctx context.Context, t Topology, log func(string)) (map[string]input, error) {
-	base, err := hashImages(e.imageID(ctx, baseImage))
+// executableFile is what the Dockerfile calls the harness's executable.
+const executableFile = "gauntlet"
+
+// plan finds out what a target is made of, and its hash.
+func (e *Engine) plan(ctx context.Context, target string, log func(string)) (build, error) {
+	text, err := files.ReadFile("images/Dockerfile")
 	if err != nil {
-		return nil, err
+		return build{}, err
 	}
-	out := map[string]input{}
-	for _, target := range t.Targets {
-		if target != "app" {
-			out[target] = input{hash: base, dir: func() (string, error) { return writeContext("") }}
-			continue
-		}
-		exe, err := e.executable(ctx, log)
-		if err != nil {
-			return nil, err
-		}
-		sum, err := hashFile(exe)
-		if err != nil {
-			return nil, err
-		}
-		out[target] = input{hash: base[:8] + sum[:8], dir: func() (string, error) { return writeContext(exe) }}
+	b := build{target: target}
+	if b.stages, err = stagesOf(string(text), target); err != nil {
+		return build{}, err
 	}
-	return out, nil
+	if slices.Contains(b.stages.copies, executableFile) {
+		if b.exe, err = e.executable(ctx, log); err != nil {
+			return build{}, err
+		}
+	}
+	base := ""
+	if strings.Contains(b.stages.text, baseImage) {
+		base = e.imageID(ctx, baseImage)
+	}
+	b.hash, err = b.sum(base)
+	return b, err
+}
+
+// sum is a hash over the base image, the stages and the files that they take.
+func (b build) sum(base string) (string, error) {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%s", base, b.stages.text)
+	for _, name := range b.stages.copies {
+		f, err := b.open(name)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s\n", name)
+		_, err = io.Copy(h, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}
+
+// open opens a file that the stages take: the executable, or one that is embedded.
+func (b build) open(name string) (io.ReadCloser, error) {
+	if name == executableFile {
+		return os.Open(b.exe)
+	}
+	return files.Open("images/" + name)
 }
 
 // buildTarget builds one stage of the Dockerfile, unless the image is there already.
-func (e *Engine) buildTarget(ctx context.Context, target string, in input, log func(string)) error {
-	if e.imageHash(ctx, imageName(target)) == in.hash {
-		return nil
+func (e *Engine) buildTarget(ctx context.Context, target string, log func(string)) error {
+	b, err := e.plan(ctx, target, log)
+	if err != nil || e.imageHash(ctx, imageName(target)) == b.hash {
+		return err
 	}
 	began := time.Now()
 	log("building image " + imageName(target))
-	dir, err := in.dir()
+	dir, err := b.writeContext()
 	if err != nil {
 		return err
 	}
@@ -93,7 +119,7 @@ func (e *Engine) buildTarget(ctx context.Context, target string, in input, log f
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
 	before := e.imageID(ctx, imageName(target))
-	if _, err := command(ctx, dir, nil, "docker", "build", "--target", target, "--tag", imageName(target), "--label", labelHash+"="+in.hash, "."); err != nil {
+	if _, err := command(ctx, dir, nil, "docker", "build", "--tag", imageName(target), "--label", labelHash+"="+b.hash, "."); err != nil {
 		return err
 	}
 	log(fmt.Sprintf("built image %s in %.0f s", imageName(target), time.Since(began).Seconds()))
@@ -105,25 +131,24 @@ func (e *Engine) forget(ctx context.Context, id, name string) error {
 	if id == "" || id == e.imageID(ctx, name) {
 		return nil
 	}
-	_, err := e.api.ImageRemove(ctx, id, image.RemoveOptions{PruneChildren: false})
+	_, err := e.api.ImageRemove(ctx, id, image.RemoveOptions{PruneChildren: true})
 	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) {
 		return nil
 	}
 	return err
 }
 
-// writeContext writes the build context into a new folder; exe is the harness's executable, "" for images without it.
-func writeContext(exe string) (string, error) {
+// writeContext writes the build context into a new folder.
+func (b build) writeContext() (string, error) {
 	dir, err := os.MkdirTemp("", "gauntlet-build-")
 	if err != nil {
 		return "", err
 	}
-	images, err := fs.Sub(files, "images")
-	if err == nil {
-		err = os.CopyFS(dir, images)
-	}
-	if err == nil && exe != "" {
-		err = copyFile(filepath.Join(dir, "gauntlet"), exe, 0o755)
+	err = os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(b.stages.text), 0o644)
+	for _, name := range b.stages.copies {
+		if err == nil {
+			err = b.copy(name, filepath.Join(dir, name))
+		}
 	}
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(dir))
@@ -131,57 +156,26 @@ func writeContext(exe string) (string, error) {
 	return dir, nil
 }
 
-func copyFile(to, from string, mode os.FileMode) error {
-	src, err := os.Open(from)
+func (b build) copy(name, to string) error {
+	src, err := b.open(name)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	dst, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
+	mode := fs.FileMode(0o644)
+	if name == executableFile {
+		mode = 0o755
+	}
+	return writeFile(to, src, mode)
+}
+
+func writeFile(name string, text io.Reader, mode fs.FileMode) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(dst, src)
-	return errors.Join(err, dst.Close())
-}
-
-// hashImages is the hash of the embedded build context and the base image.
-func hashImages(base string) (string, error) {
-	h := sha256.New()
-	fmt.Fprintln(h, base)
-	var names []string
-	err := fs.WalkDir(files, "images", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			names = append(names, path)
-		}
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		text, err := files.ReadFile(name)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintln(h, name, len(text))
-		h.Write(text)
-	}
-	return hex.EncodeToString(h.Sum(nil))[:16], nil
-}
-
-func hashFile(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil))[:16], nil
+	_, err = io.Copy(f, text)
+	return errors.Join(err, f.Close())
 }
 
 // imageID is the id of a local image, "" if there is none.

@@ -1,6 +1,12 @@
 package loadgen
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Profile describes a load: an open loop of weighted operations against one base URL.
 type Profile struct {
@@ -30,3 +36,25 @@ type Request struct {
 	Header map[string]string
 	Body   string
 }
+
+// Model says in words which client this load imitates and what it leaves out, for the head of a report.
+func (p Profile) Model() string {
+	return fmt.Sprintf("open loop: %s requests per second on a fixed schedule per operation (%s), latency and deadline (%v) counted from the due time, "+
+		"at most %d kept-alive HTTP/1.1 connections per class to one address, %d users, one attempt per request: no retries, no redirects, no cache, seed %d",
+		number64(p.Rate), p.mix(), p.Timeout, p.Connections, p.Users, p.Seed)
+}
+
+// mix names the operations with their shares of the rate.
+func (p Profile) mix() string {
+	var sum float64
+	for _, op := range p.Ops {
+		sum += op.Weight
+	}
+	var out []string
+	for _, op := range p.Ops {
+		out = append(out, fmt.Sprintf("%s %s %%", op.Name, number64(math.Round(1000*op.Weight/sum)/10)))
+	}
+	return strings.Join(out, ", ")
+}
+
+func number64(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }

@@ -1,0 +1,98 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// Kinds of error in Sample.Err, beside "status N" for an answer that is not a success.
+const (
+	ErrKindTimeout      = "timeout"       // the deadline passed after the request was sent
+	ErrKindRefused      = "refused"       // nobody listens
+	ErrKindReset        = "reset"         // the peer, or a node on the way, reset the connection
+	ErrKindEOF          = "eof"           // the peer closed the connection before the answer was complete
+	ErrKindNoConnection = "no connection" // no connection in time: dial timed out, host unreachable, or all connections busy (Missed)
+	ErrKindDNS          = "dns"           // the name could not be resolved
+	ErrKindLate         = "late"          // the generator itself was too late to send it (Missed)
+	ErrKindCanceled     = "canceled"      // the run was cancelled
+	ErrKindProtocol     = "protocol"      // the answer was not HTTP, or TLS failed
+)
+
+// isWrite says whether a request of the operation may change the system.
+func isWrite(op Op) bool { return op.Class == "write" || op.Ledger }
+
+// judge ends an attempt that has an answer. Only a status of 200..299 is a success. An answer of 4xx had no effect; a write
+// with any other answer, or a body that broke off, is unknown unless the server says "X-Effect: none".
+func judge(write bool, code int, h http.Header, bodyErr error) (Outcome, string) {
+	switch {
+	case code >= 200 && code < 300 && bodyErr == nil:
+		return OK, ""
+	case code >= 200 && code < 300:
+		return lost(write), kind(bodyErr)
+	case write && (code < 400 || code >= 500) && !strings.EqualFold(h.Get("X-Effect"), "none"):
+		return Info, "status " + strconv.Itoa(code)
+	default:
+		return Fail, "status " + strconv.Itoa(code)
+	}
+}
+
+// lost is the outcome of a request that was sent and whose answer never came whole.
+func lost(write bool) Outcome {
+	if write {
+		return Info
+	}
+	return Fail
+}
+
+// broken ends an attempt without an answer. sent says whether a byte of it left.
+func broken(ctx context.Context, write, sent bool, err error) (Outcome, string) {
+	k := kind(err)
+	gaveUp := ctx.Err() != nil && !dialing(err) && (k == ErrKindTimeout || k == ErrKindCanceled)
+	switch {
+	case sent:
+		return lost(write), k
+	case gaveUp && k == ErrKindCanceled:
+		return Missed, k
+	case gaveUp:
+		return Missed, ErrKindNoConnection
+	case k == ErrKindTimeout:
+		return Fail, ErrKindNoConnection
+	default:
+		return Fail, k
+	}
+}
+
+func dialing(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// kind maps an error to the short fixed set above.
+func kind(err error) string {
+	var dns *net.DNSError
+	var netErr net.Error
+	switch {
+	case errors.As(err, &dns):
+		return ErrKindDNS
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return ErrKindRefused
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED), errors.Is(err, net.ErrClosed):
+		return ErrKindReset
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+		return ErrKindTimeout
+	case errors.Is(err, context.Canceled):
+		return ErrKindCanceled
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "server closed idle connection"):
+		return ErrKindEOF
+	case dialing(err):
+		return ErrKindNoConnection
+	default:
+		return ErrKindProtocol
+	}
+}

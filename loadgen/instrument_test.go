@@ -1,0 +1,205 @@
+package loadgen
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gauntlet/loadgen/faketarget"
+)
+
+// quantile is the nearest rank: the smallest value with at least the share q of all values at or below it.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[int(math.Ceil(q*float64(len(sorted))))-1]
+}
+
+// underScript runs a load from origin+20 ms while the server plays its script, and returns the samples.
+func underScript(ctx context.Context, s *faketarget.Server, p Profile, length time.Duration, script []faketarget.Step) ([]Sample, Report, time.Time, error) {
+	origin := time.Now()
+	var out []Sample
+	var rep Report
+	var both errgroup.Group
+	both.Go(func() error { return s.Play(ctx, origin, script...) })
+	both.Go(func() error {
+		var err error
+		rep, err = Run(ctx, p, Target{Base: s.URL(), Origin: origin, Start: 20 * time.Millisecond, Length: length}, func(x Sample) { out = append(out, x) })
+		return err
+	})
+	err := both.Wait()
+	return out, rep, origin, err
+}
+
+// A server that stalls for 2 s at 1,000 requests per second: of 8,000 open-loop requests 2,000 wait 0 to 2 s, so
+// p90, p95 and p99 are 1,200, 1,600 and 1,920 ms. A generator that waits for the server reports a few milliseconds.
+//
+// A busy machine drains the 2,000 waiting requests slowly, which is a true delay and only makes values larger. So the best of
+// three runs counts; none of them may omit a request.
+func TestStallIsNotOmitted(t *testing.T) {
+	const tries = 3
+	for try := 1; ; try++ {
+		worst := stall(t)
+		if worst <= stallTolerance {
+			return
+		}
+		if try == tries || t.Failed() {
+			t.Fatalf("a percentile is %.1f %% off the truth, want at most %.0f %%", 100*worst, 100*stallTolerance)
+		}
+	}
+}
+
+// stall runs the 2 s stall once and returns the largest relative error of the three percentiles.
+func stall(t *testing.T) float64 {
+	s := fake(t)
+	p := profileOf(1000, readOp)
+	p.Timeout = 30 * time.Second
+	script := faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, 3*time.Second, 2*time.Second)
+	got, rep, _, err := underScript(t.Context(), s, p, 8*time.Second, script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := count(got)
+	if sum := c[OK] + c[Fail] + c[Info] + c[Missed]; rep.Planned["read"] != 8000 || sum != 8000 || c[OK] != 8000 {
+		t.Errorf("planned %v, outcomes %v; want 8000 and all OK", rep.Planned, c)
+	}
+	if n := s.Counts().Connections; n > 64 {
+		t.Errorf("%d connections, want at most 64", n)
+	}
+	var lat []time.Duration
+	for _, x := range got {
+		lat = append(lat, x.Latency())
+	}
+	slices.Sort(lat)
+	worst := 0.0
+	for _, tt := range []struct {
+		q    float64
+		want time.Duration
+	}{{0.90, 1200 * time.Millisecond}, {0.95, 1600 * time.Millisecond}, {0.99, 1920 * time.Millisecond}} {
+		got := quantile(lat, tt.q)
+		t.Logf("p%.0f = %v, truth %v", 100*tt.q, got, tt.want)
+		worst = max(worst, math.Abs(got.Seconds()/tt.want.Seconds()-1))
+	}
+	return worst
+}
+
+const (
+	outageRate  = 200.0
+	outageLimit = 25 * time.Millisecond // slower is bad
+	outageDelay = 60 * time.Millisecond // of the slow server
+)
+
+// badSpan is from the first to behind the last bad request by due time, within a second around the outage.
+func badSpan(got []Sample, from, to time.Duration) time.Duration {
+	first, last := time.Duration(math.MaxInt64), time.Duration(-1)
+	for _, x := range got {
+		if x.Due < from-300*time.Millisecond || x.Due > to+300*time.Millisecond || (x.Out == OK && x.Latency() <= outageLimit) {
+			continue
+		}
+		first, last = min(first, x.Due), max(last, x.Due)
+	}
+	if last < 0 {
+		return 0
+	}
+	return last - first + time.Duration(float64(time.Second)/outageRate)
+}
+
+// measureOutage returns how much longer the measured outage is than the true one. A hang's last requests wait less than the
+// limit and are good, so its truth is shorter by the limit.
+func measureOutage(t *testing.T, mode faketarget.Mode, length time.Duration) time.Duration {
+	s := fake(t)
+	script := faketarget.Outage(faketarget.Behaviour{Mode: mode, Delay: outageDelay}, time.Second, length)
+	got, rep, origin, err := underScript(t.Context(), s, profileOf(outageRate, readOp), length+2*time.Second, script)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	if uint64(len(got)) != rep.Planned["read"] {
+		t.Errorf("%d samples of %d planned", len(got), rep.Planned["read"])
+	}
+	turns := s.Changes()
+	from, to := turns[0].At.Sub(origin), turns[1].At.Sub(origin)
+	truth := to - from
+	if mode == faketarget.Hang {
+		truth -= outageLimit
+	}
+	return badSpan(got, from, to) - truth
+}
+
+func TestOutageLengths(t *testing.T) {
+	t.Parallel()
+	const tolerance = 150 * time.Millisecond // of one run: a busy machine makes good requests slow too
+	modes := []faketarget.Mode{faketarget.Hang, faketarget.Refuse, faketarget.Reset, faketarget.Status, faketarget.Slow}
+	lengths := []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, time.Second, 5 * time.Second}
+	var mu sync.Mutex
+	var sum time.Duration
+	for _, length := range lengths { // the modes side by side, the lengths in turn: 1,000 requests per second in all
+		var side errgroup.Group
+		for _, mode := range modes {
+			side.Go(func() error {
+				bias := measureOutage(t, mode, length)
+				t.Logf("%-7v %5v: %+v", mode, length, bias.Round(100*time.Microsecond))
+				mu.Lock()
+				defer mu.Unlock()
+				sum += bias
+				if bias.Abs() > time.Duration(float64(time.Second)/outageRate)+tolerance {
+					t.Errorf("%v of %v was measured %v too long", mode, length, bias)
+				}
+				return nil
+			})
+		}
+		_ = side.Wait() // its functions report by themselves
+	}
+	mean := sum / time.Duration(len(modes)*len(lengths))
+	t.Logf("mean bias %v", mean)
+	if mean.Abs() > time.Duration(float64(time.Second)/outageRate)+20*time.Millisecond {
+		t.Errorf("mean bias %v, want at most 20 ms plus one interval", mean)
+	}
+}
+
+// A client that repeats failed requests by itself hides most of them. Each reset that the server counted must be reported.
+func TestNoHiddenRetries(t *testing.T) {
+	t.Parallel()
+	for _, op := range []Op{readOp, writeOp,
+		{Name: "empty", Class: "write", Weight: 1, Request: Request{Method: "POST", Path: "/"}},
+		{Name: "delete", Class: "write", Weight: 1, Request: Request{Method: "DELETE", Path: "/"}},
+	} {
+		t.Run(op.Name, func(t *testing.T) {
+			s := fake(t)
+			if err := s.Set(faketarget.Behaviour{Mode: faketarget.Reset, Every: 10}); err != nil {
+				t.Fatal(err)
+			}
+			p := profileOf(300, op)
+			p.Timeout = 5 * time.Second
+			got, _, err := load(t.Context(), t, p, s.URL(), 2*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, truth := count(got), s.Counts()
+			t.Logf("%d requests, server reset %d, reported %d", truth.Requests, truth.Reset, c[Fail]+c[Info])
+			if truth.Requests != 600 || truth.Reset != 60 || uint64(c[Fail]+c[Info]) != truth.Reset {
+				t.Errorf("outcomes %v, server counts %+v; want 600 requests, 60 resets and as many failures", c, truth)
+			}
+		})
+	}
+}
+
+func TestSlowConsumerDelaysNothing(t *testing.T) {
+	t.Parallel()
+	s := fake(t)
+	var lags []time.Duration
+	_, err := Run(t.Context(), profileOf(400, readOp), Target{Base: s.URL(), Origin: time.Now(), Length: time.Second}, func(x Sample) {
+		lags = append(lags, x.Lag())
+		time.Sleep(5 * time.Millisecond) // twice as slow as the load
+	})
+	if err != nil || len(lags) != 400 {
+		t.Fatalf("%d samples, error %v", len(lags), err)
+	}
+	slices.Sort(lags)
+	if got := quantile(lags, 0.9); got > 100*time.Millisecond {
+		t.Errorf("p90 of the send lag is %v, a slow consumer delayed the load", got)
+	}
+}

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	baseImage = "debian:bookworm-slim"
-	baseSuite = "bookworm"
-	pullLimit = 2 * time.Minute // a registry that can be reached is faster; one that can't mostly says so at once
-	makeLimit = 5 * time.Minute
+	baseImage        = "debian:bookworm-slim"
+	baseSuite        = "bookworm"
+	askRegistryLimit = 10 * time.Second // for a registry that does not answer, such as behind a firewall that drops
+	pullLimit        = 5 * time.Minute  // for one that does, over a slow line
+	makeLimit        = 5 * time.Minute
 )
 
 // ensureBase makes sure that the base image is there: kept, pulled, or made from the host's own apt sources.
@@ -27,6 +28,9 @@ func (e *Engine) ensureBase(ctx context.Context, log func(string)) error {
 	if pullErr == nil {
 		return nil
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	log("no registry can be reached; making " + baseImage + " from this host's apt sources (about half a minute)")
 	if err := e.makeBase(ctx, log); err != nil {
 		return fmt.Errorf("base image %s: it can't be pulled (%w) and can't be made here: %w", baseImage, pullErr, err)
@@ -34,10 +38,22 @@ func (e *Engine) ensureBase(ctx context.Context, log func(string)) error {
 	return nil
 }
 
+// pull fetches the base image. A registry that does not answer a question soon does not get more time.
 func (e *Engine) pull(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pullLimit)
+	limit := pullLimit
+	if err := e.askRegistry(ctx); err != nil {
+		limit = askRegistryLimit
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	_, err := command(ctx, "", nil, "docker", "pull", "--quiet", baseImage)
+	return err
+}
+
+func (e *Engine) askRegistry(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askRegistryLimit)
+	defer cancel()
+	_, err := e.api.DistributionInspect(ctx, baseImage, "")
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,15 +42,25 @@ func tail(out string) string {
 	return "\n    " + strings.Join(lines, "\n    ") + hint(out)
 }
 
-// hint says how to mend the usual causes.
+// hints are the usual causes of a failure, by what is then printed, and how to mend them.
+var hints = []struct {
+	printed []string
+	mend    string
+}{
+	{[]string{"no space left on device"}, "the disk is full: docker system df shows what Docker holds, docker image prune frees some"},
+	{[]string{"temporary failure resolving", "could not resolve", "unable to connect to", "could not connect to", "unable to fetch some archives", "connection timed out"},
+		"no package source can be reached: check the network, the proxy and this host's apt sources"},
+	{[]string{"port is already allocated", "address already in use"}, "a port is in use: set GAUNTLET_PORT_BASE or --port-base to another range"},
+	{[]string{"pool overlaps with other one"}, "the network is in use: docker network prune removes those that nobody uses; then try again"},
+}
+
+// hint says how to mend what a failed program printed, "" if that is not known.
 func hint(out string) string {
-	switch {
-	case strings.Contains(out, "No space left on device"), strings.Contains(out, "no space left on device"):
-		return "\n  the disk is full: docker system df shows what Docker holds, docker image prune frees some"
-	case strings.Contains(out, "Temporary failure resolving"), strings.Contains(out, "Could not resolve"):
-		return "\n  no package source can be reached: check the network, the proxy and /etc/apt/sources.list"
-	case strings.Contains(out, "port is already allocated"), strings.Contains(out, "address already in use"):
-		return "\n  a port is in use: set GAUNTLET_PORT_BASE or --port-base to another range"
+	out = strings.ToLower(out)
+	for _, h := range hints {
+		if slices.ContainsFunc(h.printed, func(p string) bool { return strings.Contains(out, p) }) {
+			return "\n  mend: " + h.mend
+		}
 	}
 	return ""
 }

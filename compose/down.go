@@ -26,6 +26,20 @@ const (
 // Down removes the project's containers, networks and volumes, looks that they are gone, and names what is not: ErrLeft.
 // It goes by labels alone, so any process may call it, and twice.
 func (s *Stack) Down(ctx context.Context) error {
+	return errors.Join(s.remove(ctx), s.unlock())
+}
+
+// unlock lets other processes have the project.
+func (s *Stack) unlock() error {
+	if s.lock == nil {
+		return nil
+	}
+	err := s.lock.Close()
+	s.lock = nil
+	return err
+}
+
+func (s *Stack) remove(ctx context.Context) error {
 	var left []resource
 	var err error
 	for range downTries {

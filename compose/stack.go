@@ -35,30 +35,44 @@ type Stack struct {
 	Project  string // Compose project
 	Topology Topology
 	engine   *Engine
+	lock     *os.File // held from Up to Down or the end of the process; nil for a stack that was found
 }
 
-// Up starts t and returns at once, before it is ready. A leftover of the same project is taken down first. On error what was
-// started has been taken down again, or the error is also ErrLeft.
+// Up starts t and returns at once, before it is ready. A leftover of the same project is taken down first, but not what another
+// process is working with: ErrBusy. On error what was started has been taken down again, or the error is also ErrLeft.
 func (e *Engine) Up(ctx context.Context, t Topology, opt Options) (*Stack, error) {
 	s := &Stack{Project: cmp.Or(opt.Project, projectPrefix+t.Name), Topology: t, engine: e}
-	if left, err := s.left(ctx); err != nil {
+	var err error
+	if s.lock, err = lock(s.Project); err != nil {
 		return nil, err
-	} else if len(left) > 0 {
-		opt.say("taking down what an earlier %s left: %s", t.Name, brief(left))
-		if err := s.Down(ctx); err != nil {
-			return nil, err
+	}
+	if err := s.start(ctx, opt); err != nil {
+		return nil, errors.Join(err, s.unlock())
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context, opt Options) error {
+	left, err := s.left(ctx)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		opt.say("taking down what an earlier %s left: %s", s.Topology.Name, brief(left))
+		if err := s.remove(ctx); err != nil {
+			return err
 		}
 	}
-	env, err := e.environment(ctx, t, opt.PortBase)
+	env, err := s.engine.environment(ctx, s.Topology, opt.PortBase)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := s.composeUp(ctx, env); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		return nil, errors.Join(fmt.Errorf("start %s: %w", t.Name, err), s.Down(ctx))
+		return errors.Join(fmt.Errorf("start %s: %w", s.Topology.Name, err), s.remove(ctx))
 	}
-	return s, nil
+	return nil
 }
 
 func (o Options) say(format string, args ...any) {

@@ -49,6 +49,9 @@ func TestReplicatedComesUpWholeAndGoesDownClean(t *testing.T) {
 	checkEntry(t, on)
 	checkNoPortIsLeft(t, e, top)
 	checkLogs(t, s, on)
+	if _, err := e.Up(ctx, top, opt); !errors.Is(err, ErrBusy) {
+		t.Errorf("starting what is in use: %v, want ErrBusy", err)
+	}
 
 	began = time.Now()
 	if err := s.Down(ctx); err != nil {

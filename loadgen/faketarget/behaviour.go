@@ -58,8 +58,8 @@ type Change struct {
 type Counts struct {
 	Connections uint64 // accepted
 	Requests    uint64 // whole requests read
-	Answered    uint64 // answers written with success status
-	Failed      uint64 // answers written with another status
-	Reset       uint64 // connections reset after a request was read from them
+	Answered    uint64 // answers with status 200, also to clients that had gone
+	Failed      uint64 // answers with another status
+	Reset       uint64 // connections reset because of a request that was read from them; those that Refuse closes count only if a request was hanging
 	Cut         uint64 // answers broken off
 }

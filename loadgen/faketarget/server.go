@@ -1,9 +1,11 @@
 package faketarget
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -21,9 +23,9 @@ type Server struct {
 	addr string
 	wg   sync.WaitGroup
 
-	change sync.Mutex   // held by who changes the behaviour; never taken by a request
-	srv    *http.Server // nil while refusing
-	closed bool
+	change   sync.Mutex   // held by who changes the behaviour; never taken by a request
+	listener net.Listener // nil while refusing
+	closed   bool
 
 	mu      sync.Mutex // short: requests and connections take it too
 	now     Behaviour
@@ -87,7 +89,7 @@ func (s *Server) Set(b Behaviour) error {
 	if s.closed {
 		return net.ErrClosed
 	}
-	if b.Mode != Refuse && s.srv == nil {
+	if b.Mode != Refuse && s.listener == nil {
 		ln, err := relisten(s.addr)
 		if err != nil {
 			return err
@@ -127,117 +129,117 @@ func (s *Server) Close() {
 
 // serve starts to accept. The caller holds the change lock.
 func (s *Server) serve(ln net.Listener) {
-	srv := &http.Server{Handler: http.HandlerFunc(s.handle), ConnState: s.track}
-	s.srv = srv
-	s.wg.Go(func() { _ = srv.Serve(ln) }) // always ends with an error, because the listener is closed
+	s.listener = ln
+	s.wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return // closed
+			}
+			s.accepted.Add(1)
+			s.wg.Go(func() { s.connection(c) })
+		}
+	})
 }
 
 // stop closes the listener and resets all connections. The caller holds the change lock and has made the behaviour Refuse.
 func (s *Server) stop() {
-	if s.srv == nil {
+	if s.listener == nil {
 		return
 	}
+	_ = s.listener.Close()
+	s.listener = nil
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	for c := range s.conns {
 		abort(c)
 	}
-	s.mu.Unlock()
-	_ = s.srv.Close() // only closes what is closed anyway
-	s.srv = nil
 }
 
-// track keeps the open connections, and resets one that was accepted while the server stopped.
-func (s *Server) track(c net.Conn, state http.ConnState) {
+// enter keeps an open connection, but not one that was accepted while the server stopped.
+func (s *Server) enter(c net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch state {
-	case http.StateNew:
-		s.accepted.Add(1)
-		s.conns[c] = true
-		s.wg.Add(1) // from Serve's goroutine, which is waited for as well
-		if s.now.Mode == Refuse {
-			abort(c)
-		}
-	case http.StateClosed, http.StateHijacked:
-		delete(s.conns, c)
-		s.wg.Done()
+	if s.now.Mode == Refuse {
+		return false
 	}
+	s.conns[c] = true
+	return true
 }
 
-func (s *Server) behaviour() (Behaviour, <-chan struct{}) {
+func (s *Server) leave(c net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now, s.next
+	delete(s.conns, c)
 }
 
-// handle treats one request. A request that hangs meets the behaviour that follows.
-func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
-	s.wg.Add(1)
-	defer s.wg.Done()
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
-		return
-	}
-	nth := s.seen.Add(1)
-	for {
-		b, changed := s.behaviour()
-		if b.Every > 1 && nth%b.Every != 0 {
-			b = Behaviour{}
-		}
-		switch b.Mode {
-		case Hang:
-			select {
-			case <-changed:
-				continue
-			case <-r.Context().Done():
-				return
-			}
-		case Slow:
-			select {
-			case <-time.After(b.Delay):
-			case <-r.Context().Done():
-				return
-			}
-			s.answer(w, http.StatusOK)
-		case Status:
-			if b.NoEffect {
-				w.Header().Set("X-Effect", "none")
-			}
-			s.answer(w, cmp.Or(b.Code, http.StatusInternalServerError))
-		case Reset, Refuse:
-			s.hijack(w, "", &s.reset)
-		case Cut:
-			s.hijack(w, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nX-Served-By: fake\r\n\r\nhalf", &s.cut)
-		default:
-			s.answer(w, http.StatusOK)
-		}
-		return
-	}
-}
-
-func (s *Server) answer(w http.ResponseWriter, code int) {
-	w.Header().Set("X-Served-By", "fake")
-	w.WriteHeader(code)
-	if code < 300 {
-		s.answered.Add(1)
-	} else {
-		s.failed.Add(1)
-	}
-	_, _ = io.WriteString(w, `{"token":"fake"}`) // a client that has gone is no error of the server
-}
-
-// hijack writes text and ends the connection: by a reset if there is no text.
-func (s *Server) hijack(w http.ResponseWriter, text string, count *atomic.Uint64) {
-	c, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		return // reset by the server's stop already
-	}
-	count.Add(1)
-	if text == "" {
+// connection serves one connection until it ends.
+func (s *Server) connection(c net.Conn) {
+	if !s.enter(c) {
 		abort(c)
 		return
 	}
-	_, _ = io.WriteString(c, text)
-	_ = c.Close()
+	defer s.leave(c)
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return
+		}
+		if !s.treat(c, s.seen.Add(1)) {
+			return
+		}
+	}
+}
+
+func (s *Server) behaviour(nth uint64) (Behaviour, <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.Every > 1 && nth%s.now.Every != 0 {
+		return Behaviour{}, s.next
+	}
+	return s.now, s.next
+}
+
+// treat answers one request, or not, and says whether the connection lives on. A request that hangs meets the behaviour that
+// follows, even when its client has gone: the server, like a stopped process, doesn't know.
+func (s *Server) treat(c net.Conn, nth uint64) bool {
+	b, changed := s.behaviour(nth)
+	for b.Mode == Hang {
+		<-changed
+		b, changed = s.behaviour(nth)
+	}
+	switch b.Mode {
+	case Reset, Refuse:
+		s.reset.Add(1)
+		abort(c)
+		return false
+	case Cut:
+		s.cut.Add(1)
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nX-Served-By: fake\r\n\r\nhalf")
+		return false
+	case Status:
+		s.failed.Add(1)
+		return answer(c, cmp.Or(b.Code, http.StatusInternalServerError), b.NoEffect)
+	case Slow:
+		time.Sleep(b.Delay)
+	}
+	s.answered.Add(1)
+	return answer(c, http.StatusOK, false)
+}
+
+// answer writes a whole answer at once. A client that has gone is no error of the server.
+func answer(c net.Conn, code int, noEffect bool) bool {
+	effect := ""
+	if noEffect {
+		effect = "X-Effect: none\r\n"
+	}
+	_, err := fmt.Fprintf(c, "HTTP/1.1 %d %s\r\nContent-Length: 16\r\nX-Served-By: fake\r\n%s\r\n{\"token\":\"fake\"}", code, http.StatusText(code), effect)
+	return err == nil
 }
 
 // abort closes a connection with a reset.

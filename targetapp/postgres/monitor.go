@@ -1,0 +1,89 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	checkEvery = 100 * time.Millisecond
+	checkLimit = 200 * time.Millisecond
+)
+
+// checkSQL asks a node for all that the choice needs, in one round trip: is it a replica; its timeline (a primary's is
+// that of the log file it writes, the one in the control file is older until the next checkpoint); its position;
+// whether it has replayed all that it received; and the age in ms of the last replayed commit, -1 if unknown.
+const checkSQL = `select r,
+ case when r then 0 else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end,
+ (case when r then coalesce(pg_last_wal_replay_lsn(), '0/0') else pg_current_wal_lsn() end - '0/0')::bigint,
+ r and coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), false),
+ case when r then coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000, -1)::bigint else 0 end
+ from (select pg_is_in_recovery() as r offset 0) s`
+
+// finding is one answer of a node. Asked is when the question went out.
+type finding struct {
+	err      error
+	asked    time.Time
+	recovery bool
+	timeline int64
+	lsn      LSN
+	allSeen  bool          // replayed all that was received
+	age      time.Duration // of the last replayed commit; < 0 if unknown
+}
+
+// monitor checks one node on a connection of its own, until ctx ends.
+type monitor struct {
+	cfg  *pgx.ConnConfig
+	conn *pgx.Conn
+}
+
+func (m *monitor) run(ctx context.Context, n *node, tell func(finding)) {
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
+	defer m.drop(ctx)
+	for ctx.Err() == nil {
+		f := m.check(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		tell(f)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-n.kick:
+		}
+	}
+}
+
+// check asks once. After a failure it connects anew, at the next check: a connection that missed its deadline may hang
+// for good while the node is well again.
+func (m *monitor) check(ctx context.Context) (f finding) {
+	f.asked = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	defer cancel()
+	if m.conn == nil {
+		if m.conn, f.err = pgx.ConnectConfig(ctx, m.cfg); f.err != nil {
+			m.conn = nil
+			return f
+		}
+	}
+	var lsn, age int64
+	f.err = m.conn.QueryRow(ctx, checkSQL).Scan(&f.recovery, &f.timeline, &lsn, &f.allSeen, &age)
+	f.lsn, f.age = LSN(lsn), time.Duration(age)*time.Millisecond
+	if f.err != nil {
+		m.drop(ctx)
+	}
+	return f
+}
+
+func (m *monitor) drop(ctx context.Context) {
+	if m.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkLimit/4)
+	defer cancel()
+	m.conn.Close(ctx)
+	m.conn = nil
+}

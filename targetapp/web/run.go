@@ -1,0 +1,92 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"gauntlet/targetapp/logging"
+	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/session"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	tokenLife = 24 * time.Hour
+	// leaveFor is how long a stopping node says that it is not ready before it stops accepting: three checks of the
+	// load balancer at 200 ms.
+	leaveFor   = 600 * time.Millisecond
+	drainLimit = 3 * time.Second // for requests in flight; containers are killed 10 s after the signal
+)
+
+// Run serves until ctx ends and then drains. It returns an error if the configuration is wrong, the port is taken, or
+// requests had to be cut off.
+func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
+	cfg, err := ReadConfig(env)
+	if err != nil {
+		return err
+	}
+	tokens, err := session.NewTokens(cfg.Secret, tokenLife)
+	if err != nil {
+		return err
+	}
+	router, err := postgres.Open(cfg.Members, cfg.Name, log)
+	if err != nil {
+		return err
+	}
+	defer router.Close()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on APP_LISTEN: %w", err)
+	}
+	store := &postgres.Store{Router: router, App: cfg.Name, Idempotent: cfg.Idempotent}
+	return serve(ctx, l, New(cfg.Name, store, router, tokens, log), router.Run)
+}
+
+// serve answers on l until ctx ends. Checks of the databases (watch) go on until the last request is answered.
+func serve(ctx context.Context, l net.Listener, s *Server, watch func(context.Context) error) error {
+	watchCtx, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatch()
+	srv := &http.Server{
+		Handler: s, ReadHeaderTimeout: 2 * time.Second, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second,
+		IdleTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return watch(watchCtx) })
+	g.Go(func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		defer stopWatch()
+		return s.drain(ctx, srv)
+	})
+	s.log.LogAttrs(ctx, slog.LevelInfo, "listening on "+l.Addr().String(), logging.None())
+	return g.Wait()
+}
+
+// drain tells the load balancer to leave, gives it time to see that, and lets requests in flight end.
+func (s *Server) drain(ctx context.Context, srv *http.Server) error {
+	s.log.LogAttrs(ctx, slog.LevelInfo, "draining", logging.None())
+	s.draining.Store(true)
+	srv.SetKeepAlivesEnabled(false)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveFor+drainLimit)
+	defer cancel()
+	leave := time.NewTimer(leaveFor)
+	defer leave.Stop()
+	<-leave.C
+	if err := srv.Shutdown(ctx); err != nil {
+		srv.Close()
+		return fmt.Errorf("requests were cut off after %s of draining: %w", drainLimit, err)
+	}
+	s.log.LogAttrs(ctx, slog.LevelInfo, "stopped", logging.None())
+	return nil
+}

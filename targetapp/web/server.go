@@ -1,0 +1,115 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"gauntlet/targetapp/logging"
+	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/session"
+)
+
+// Store is what the handlers need of the database; postgres.Store is one.
+type Store interface {
+	Feed(ctx context.Context, seen postgres.LSN) ([]postgres.Post, postgres.Where, error)
+	Post(ctx context.Context, seen postgres.LSN, id int64) (postgres.Post, postgres.Where, error)
+	User(ctx context.Context, seen postgres.LSN, id int64) (postgres.User, postgres.Where, error)
+	AddPost(ctx context.Context, p postgres.NewPost) (int64, postgres.Where, error)
+	AddUser(ctx context.Context, name, hash string) (int64, postgres.Where, error)
+}
+
+// Routes says where the store sends requests now, and how its pools are; postgres.Router is one.
+type Routes interface {
+	Route() postgres.Route
+	Stats() []postgres.PoolStat
+}
+
+// Requests in flight beyond which load is shed. Writes have their own bound, so that writes that wait for a new primary
+// leave room for reads; so do logins, whose hashing takes the processor.
+const (
+	maxReads  = 128
+	maxWrites = 64
+	maxLogins = 8
+)
+
+// Server is the handler of a web node. Make one with New.
+type Server struct {
+	name     string
+	store    Store
+	routes   Routes
+	tokens   *session.Tokens
+	log      *slog.Logger
+	errors   logging.Limiter
+	metrics  *metrics
+	mux      *http.ServeMux
+	draining atomic.Bool
+}
+
+// New returns the handler of the web node name.
+func New(name string, store Store, routes Routes, tokens *session.Tokens, log *slog.Logger) *Server {
+	s := &Server{name: name, store: store, routes: routes, tokens: tokens, log: log, mux: http.NewServeMux()}
+	s.errors = logging.Limiter{Max: 5, Per: time.Second}
+	s.metrics = newMetrics(routes)
+	reads, writes, logins := newGate(maxReads), newGate(maxWrites), newGate(maxLogins)
+	s.handle("GET /{$}", "page", reads, s.page)
+	s.handle("GET /feed", "feed", reads, s.feed)
+	s.handle("GET /posts/{id}", "post", reads, s.post)
+	s.handle("POST /posts", "add_post", writes, s.addPost)
+	s.handle("POST /login", "login", logins, s.login)
+	s.handle("POST /signup", "signup", logins, s.signup)
+	s.handle("GET /health", "health", nil, s.health)
+	s.handle("GET /ready", "ready", nil, s.ready)
+	s.handle("GET /route", "route", nil, s.route)
+	s.mux.Handle("GET /metrics", s.metrics.handler())
+	return s
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.served(w, "-")
+	s.mux.ServeHTTP(w, r)
+}
+
+// served names the node and the database behind the answer; "-" stands for none.
+func (s *Server) served(w http.ResponseWriter, db string) {
+	if db == "" {
+		db = "-"
+	}
+	w.Header().Set("X-Served-By", s.name+" "+db)
+}
+
+// handle registers h for pattern: counted as op, at most as many at once as g lets in (nil: no bound).
+func (s *Server) handle(pattern, op string, g *gate, h http.HandlerFunc) {
+	count := s.metrics.op(op)
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		rec := &recorder{ResponseWriter: w, code: http.StatusOK}
+		defer func() { count(rec.code, time.Since(began)) }()
+		if !g.enter() {
+			s.metrics.shed(op)
+			noEffect(rec)
+			fail(rec, http.StatusServiceUnavailable, "too many requests in flight")
+			return
+		}
+		defer g.leave()
+		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
+		h(rec, r)
+	})
+}
+
+// recorder remembers the status code.
+type recorder struct {
+	http.ResponseWriter
+	code int
+}
+
+func (r *recorder) WriteHeader(code int) {
+	r.code = code
+	r.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

@@ -62,11 +62,14 @@ func (e *Engine) findEngine(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("Docker: %w; check DOCKER_HOST", err)
 	}
+	if err := checkHost(api.DaemonHost()); err != nil {
+		return errors.Join(err, api.Close())
+	}
 	info, err := api.Info(ctx)
 	if err != nil {
 		return errors.Join(fmt.Errorf("Docker: %w; start it (systemctl start docker), or join its group (usermod -aG docker $USER), or set DOCKER_HOST", err), api.Close())
 	}
-	if err := errors.Join(checkEngine(info), checkHost(api.DaemonHost())); err != nil {
+	if err := checkEngine(info); err != nil {
 		return errors.Join(err, api.Close())
 	}
 	e.api, e.Version, e.OS, e.Arch, e.Kernel = api, info.ServerVersion, info.OSType, goArch(info.Architecture), info.KernelVersion

@@ -41,6 +41,44 @@ func TestCheckNamesAllThatIsMissing(t *testing.T) {
 	}
 }
 
+func TestCheckHost(t *testing.T) {
+	for host, want := range map[string]bool{
+		"unix:///var/run/docker.sock":     true,
+		"npipe:////./pipe/docker_engine":  true,
+		"tcp://127.0.0.1:2375":            true,
+		"tcp://[::1]:2375":                true,
+		"tcp://localhost:2376":            true,
+		"tcp://192.0.2.7:2375":            false,
+		"ssh://someone@elsewhere.example": false,
+		"tcp://docker:2375":               false,
+	} {
+		if err := checkHost(host); (err == nil) != want {
+			t.Errorf("checkHost(%q) = %v, want usable: %v", host, err, want)
+		}
+	}
+}
+
+func TestPortBase(t *testing.T) {
+	tests := []struct {
+		asked int
+		env   string
+		want  int // 0 for an error
+	}{
+		{0, "", DefaultPortBase},
+		{19000, "", 19000},
+		{0, "20000", 20000},
+		{19000, "20000", 19000},
+		{0, "many", 0},
+	}
+	for _, tt := range tests {
+		t.Setenv(envPortBase, tt.env)
+		got, err := portBase(tt.asked)
+		if got != tt.want || (err != nil) != (tt.want == 0) {
+			t.Errorf("portBase(%d) with %s=%q: %d, %v; want %d", tt.asked, envPortBase, tt.env, got, err, tt.want)
+		}
+	}
+}
+
 func TestFreeBytes(t *testing.T) {
 	free, ok := freeBytes(t.TempDir())
 	if !ok || free <= 0 {

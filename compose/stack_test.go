@@ -38,6 +38,7 @@ func TestReplicatedComesUpWholeAndGoesDownClean(t *testing.T) {
 	}
 	takeDown(t, s)
 	t.Logf("started after %.1f s", time.Since(began).Seconds())
+	checkImpatience(t, s)
 	waitReady(t, s)
 	t.Logf("ready after %.1f s", time.Since(began).Seconds())
 
@@ -140,6 +141,17 @@ func waitReady(t *testing.T, s *Stack) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// checkImpatience gives up too early: the error must say which container was not ready, and why.
+func checkImpatience(t *testing.T, s *Stack) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := s.WaitReady(ctx, func(int, int, string) {})
+	if !errors.Is(err, ErrNotReady) || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "db1") {
+		t.Errorf("giving up after 1 s: %v, want ErrNotReady that names a container", err)
 	}
 }
 

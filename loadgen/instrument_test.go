@@ -88,15 +88,23 @@ func stall(t *testing.T) float64 {
 
 const (
 	outageRate  = 200.0
-	outageLimit = 25 * time.Millisecond // slower is bad
-	outageDelay = 60 * time.Millisecond // of the slow server
+	outageDelay = 500 * time.Millisecond // of the slow server
 )
 
-// badSpan is from the first to behind the last bad request by due time, within a second around the outage.
-func badSpan(got []Sample, from, to time.Duration) time.Duration {
+// limitOf is what counts as slow: far above a busy machine's noise, but below the longest wait of a short hang.
+func limitOf(mode faketarget.Mode, length time.Duration) time.Duration {
+	if mode == faketarget.Hang {
+		return min(length/2, 250*time.Millisecond)
+	}
+	return 250 * time.Millisecond
+}
+
+// badSpan is from the first to behind the last bad request by due time, near the outage. A request is slow by the time since
+// it was sent: the generator's own lag on a busy machine is not the system's.
+func badSpan(got []Sample, from, to, limit time.Duration) time.Duration {
 	first, last := time.Duration(math.MaxInt64), time.Duration(-1)
 	for _, x := range got {
-		if x.Due < from-300*time.Millisecond || x.Due > to+300*time.Millisecond || (x.Out == OK && x.Latency() <= outageLimit) {
+		if x.Due < from-300*time.Millisecond || x.Due > to+300*time.Millisecond || (x.Out == OK && x.Latency()-x.Lag() <= limit) {
 			continue
 		}
 		first, last = min(first, x.Due), max(last, x.Due)
@@ -122,11 +130,11 @@ func measureOutage(t *testing.T, mode faketarget.Mode, length time.Duration) tim
 	}
 	turns := s.Changes()
 	from, to := turns[0].At.Sub(origin), turns[1].At.Sub(origin)
-	truth := to - from
+	truth, limit := to-from, limitOf(mode, length)
 	if mode == faketarget.Hang {
-		truth -= outageLimit
+		truth -= limit
 	}
-	return badSpan(got, from, to) - truth
+	return badSpan(got, from, to, limit) - truth
 }
 
 func TestOutageLengths(t *testing.T) {
@@ -188,7 +196,6 @@ func TestNoHiddenRetries(t *testing.T) {
 }
 
 func TestSlowConsumerDelaysNothing(t *testing.T) {
-	t.Parallel()
 	s := fake(t)
 	var lags []time.Duration
 	_, err := Run(t.Context(), profileOf(400, readOp), Target{Base: s.URL(), Origin: time.Now(), Length: time.Second}, func(x Sample) {
@@ -199,7 +206,7 @@ func TestSlowConsumerDelaysNothing(t *testing.T) {
 		t.Fatalf("%d samples, error %v", len(lags), err)
 	}
 	slices.Sort(lags)
-	if got := quantile(lags, 0.9); got > 100*time.Millisecond {
-		t.Errorf("p90 of the send lag is %v, a slow consumer delayed the load", got)
+	if got := quantile(lags, 0.5); got > 100*time.Millisecond { // a load held up by its consumer would end a second late
+		t.Errorf("median send lag is %v, a slow consumer delayed the load", got)
 	}
 }

@@ -34,8 +34,10 @@ func (s *Stack) WaitReady(ctx context.Context, progress func(ready, total int, w
 	for {
 		total, waiting, err := s.poll(ctx, client)
 		switch {
+		case ctx.Err() != nil && late == nil && len(waiting) > 0:
+			return s.gaveUp(ctx, &waiting[0])
 		case ctx.Err() != nil:
-			return s.gaveUp(ctx, late)
+			return s.gaveUp(ctx, late) // what the last round says may be but the end of ctx
 		case err != nil:
 			return err
 		case len(waiting) == 0:

@@ -2,7 +2,6 @@ package compose
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -27,9 +26,10 @@ func needsDocker(t *testing.T) *Engine {
 // testPorts is beside the default, so that a topology that someone has up does not disturb the tests.
 const testPorts = 21000
 
-// testOptions keep a test's stack apart from all others.
+// testOptions keep a test's stack apart from those of users. The name is fixed, so that the next test takes down what a test
+// that was killed has left.
 func testOptions(t *testing.T) Options {
-	return Options{Project: fmt.Sprintf("gauntlet-test-%d", os.Getpid()), PortBase: testPorts, Log: func(line string) { t.Log(line) }}
+	return Options{Project: "gauntlet-test", PortBase: testPorts, Log: func(line string) { t.Log(line) }}
 }
 
 // takeDown makes sure that nothing of the stack outlives the test.

@@ -36,7 +36,7 @@ func (r *runner) observe(ctx context.Context, rec *recorder) (map[string]uint64,
 		return watch.Run(watchCtx, r.origin, probe.Sink{Point: rec.point, Change: rec.Change})
 	})
 	beside.Go(func() error { return r.events(watchCtx, rt, rec) })
-	planned, err := r.phases(ctx, rec, watch, chaos.WithRoles(rt, watch.Roles))
+	planned, err := r.phases(ctx, rec, watch, chaos.WithRoles(rt, rolesOf(watch)))
 	if err == nil {
 		r.readBack(ctx, rec, watch)
 	}

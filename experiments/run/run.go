@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gauntlet/chaos/docker"
@@ -167,5 +168,25 @@ func watchOf(t compose.Topology, on []compose.Container) probe.Watch {
 
 // Roles are the live roles of a running topology, by container name.
 func Roles(ctx context.Context, t compose.Topology, on []compose.Container) (map[string][]string, error) {
-	return watchOf(t, on).Roles(ctx)
+	return rolesOf(watchOf(t, on))(ctx)
+}
+
+// rolesOf turns the probes' answer, who has a role, into the injector's question, which roles has a container.
+func rolesOf(watch probe.Watch) func(ctx context.Context) (map[string][]string, error) {
+	return func(ctx context.Context) (map[string][]string, error) {
+		byRole, err := watch.Roles(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out := map[string][]string{}
+		for role, names := range byRole {
+			for _, name := range names {
+				out[name] = append(out[name], role)
+			}
+		}
+		for _, roles := range out {
+			slices.Sort(roles)
+		}
+		return out, nil
+	}
 }

@@ -125,8 +125,8 @@ type Hit struct {
 	Began    time.Duration `json:"began_ns"`
 	Healed   time.Duration `json:"healed_ns"`
 	Proof    string        `json:"proof"`
-	Proven   bool          `json:"proven"`            // its effect was seen, by the engine and by those who asked the target
-	Class    string        `json:"class,omitempty"`   // the class hit worst
+	Proven   bool          `json:"proven"`             // its effect was seen, by the engine and by those who asked the target
+	Class    string        `json:"class,omitempty"`    // the class hit worst
 	Failover *Interval     `json:"failover,omitempty"` // seconds; nil: nothing failed
 	Stages   []Stage       `json:"stages,omitempty"`
 	After    *float64      `json:"after_seconds,omitempty"` // from heal to steady; nil: never
@@ -145,12 +145,12 @@ type Stage struct {
 type Data struct {
 	Known        bool     `json:"known"`
 	Acknowledged uint64   `json:"acknowledged"`
-	Lost         uint64   `json:"lost"`        // ok, absent from the primary
-	Recovered    uint64   `json:"recovered"`   // info, present
-	Resurrected  uint64   `json:"resurrected"` // fail, present
-	Duplicated   uint64   `json:"duplicated"`  // more than one effect
-	Diverged     uint64   `json:"diverged"`    // ids on which a caught-up replica differs from the primary
-	RPOSeconds   float64  `json:"rpo_seconds"` // lost writes as seconds of write traffic
+	Lost         uint64   `json:"lost"`               // ok, absent from the primary
+	Recovered    uint64   `json:"recovered"`          // info, present
+	Resurrected  uint64   `json:"resurrected"`        // fail, present
+	Duplicated   uint64   `json:"duplicated"`         // more than one effect
+	Diverged     uint64   `json:"diverged"`           // ids on which a caught-up replica differs from the primary
+	RPOSeconds   float64  `json:"rpo_seconds"`        // lost writes as seconds of write traffic
 	LostIDs      []uint64 `json:"lost_ids,omitempty"` // the first 20
 	Bound        float64  `json:"bound"`              // upper 95 % bound of the loss probability per run, given 0 lost in n = 1
 	Why          string   `json:"why,omitempty"`

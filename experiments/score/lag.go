@@ -1,0 +1,121 @@
+package score
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/probe"
+)
+
+// caughtUp is the lag below which a node that was hit counts as a replica again.
+const caughtUp = time.Second
+
+// points is what one pass over the measurements yields.
+type points struct {
+	known    bool
+	peak     float64 // seconds, highest replication lag in the judged time
+	peakOf   string
+	headless float64  // seconds, highest age of the last acknowledged heartbeat while there was no primary
+	thin     []string // pollers that did not answer often enough
+	answered []string // targets that still answered while they were disturbed
+	damage   []error
+}
+
+// readPoints reads all measurements.
+func readPoints(h *history.History, sp span) points {
+	var p points
+	back := map[string]time.Duration{} // when a node that was hit had caught up again
+	cover := map[string]*coverage{}
+	var pollers []string
+	for pt, err := range h.Points() {
+		if err != nil {
+			p.damage = append(p.damage, err)
+			continue
+		}
+		if pt.Err != "" || pt.At < sp.from || pt.At >= sp.to {
+			continue
+		}
+		switch pt.Metric {
+		case probe.ReplicationLag:
+			p.lag(h, pt, back)
+		case probe.HeartbeatAge:
+			p.headless = max(p.headless, pt.Value)
+		case probe.Answers:
+			p.answers(h, pt)
+		case probe.Coverage:
+			if cover[pt.Target] == nil {
+				cover[pt.Target] = &coverage{}
+				pollers = append(pollers, pt.Target)
+			}
+			cover[pt.Target].add(pt.Value)
+		}
+	}
+	slices.Sort(pollers)
+	for _, name := range pollers {
+		if c := cover[name]; c.mean() < minCoverage && !isHit(h, name) {
+			p.thin = append(p.thin, fmt.Sprintf("%s (%.0f %%)", name, 100*c.mean()))
+		}
+	}
+	return p
+}
+
+// lag notes a replica's lag. A node that was hit is no replica until it has caught up again.
+func (p *points) lag(h *history.History, pt probe.Point, back map[string]time.Duration) {
+	for _, f := range h.Faults {
+		if !slices.Contains(f.On, pt.Target) || f.Began == 0 || pt.At < f.Began || back[pt.Target] > f.Began {
+			continue
+		}
+		if f.Healed != 0 && pt.At > f.Healed && pt.Value < caughtUp.Seconds() {
+			back[pt.Target] = pt.At
+		}
+		return
+	}
+	p.known = true
+	if pt.Value > p.peak {
+		p.peak, p.peakOf = pt.Value, pt.Target
+	}
+}
+
+// settle is how long after a fault began its target may still answer what was under way.
+const settle = time.Second
+
+// answers notes a target that answers although it should be down or frozen. A crashed one may: its policy restarts it.
+func (p *points) answers(h *history.History, pt probe.Point) {
+	for _, f := range h.Faults {
+		if f.Kind == "crash" || f.Began == 0 || !slices.Contains(f.On, pt.Target) || pt.Value != 1 || slices.Contains(p.answered, pt.Target) {
+			continue
+		}
+		if pt.At > f.Began+settle && pt.At < f.HealAsked {
+			p.answered = append(p.answered, pt.Target)
+		}
+	}
+}
+
+// minCoverage is the share of polls that must have given an answer.
+const minCoverage = 0.9
+
+// coverage is the mean of a poller's shares of answered polls.
+type coverage struct {
+	sum float64
+	n   int
+}
+
+func (c *coverage) add(x float64) { c.sum, c.n = c.sum+x, c.n+1 }
+
+func (c *coverage) mean() float64 { return c.sum / float64(max(1, c.n)) }
+
+// isHit says whether a poller asks a node that a fault hit: that it does not answer is the point.
+func isHit(h *history.History, poller string) bool {
+	words := strings.Fields(poller)
+	for _, f := range h.Faults {
+		for _, name := range f.On {
+			if slices.Contains(words, name) {
+				return true
+			}
+		}
+	}
+	return false
+}

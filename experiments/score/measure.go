@@ -1,0 +1,201 @@
+package score
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/spec"
+)
+
+// measures lists all that was measured, in the order of spec.Metrics, the classes after the whole.
+func measures(h *history.History, b *book, p points, c *Card) []Measure {
+	var out []Measure
+	for _, m := range spec.Metrics() {
+		out = append(out, measure(m.Name, "", h, b, p, c))
+		for _, class := range c.Classes {
+			if m.PerClass && class.Region == "" {
+				out = append(out, measure(m.Name, class.Name, h, b, p, c))
+			}
+		}
+	}
+	return out
+}
+
+// measure finds the value of a metric. Where there is no evidence it is not known, and Why says so.
+func measure(name, class string, h *history.History, b *book, p points, c *Card) Measure {
+	m := Measure{Metric: name, Known: b.span.length() > 0}
+	for _, known := range spec.Metrics() {
+		if known.Name == name {
+			m.Unit = known.Unit
+		}
+	}
+	if class != "" {
+		m.Metric = class + "_" + name
+		return m.ofClass(name, class, b)
+	}
+	switch name {
+	case "failover":
+		return m.failover(c)
+	case "after_effect":
+		return m.after(c)
+	case "lost_writes", "duplicated_writes", "resurrected_writes", "diverged_rows":
+		return m.ofData(name, c.Data)
+	case "replication_lag":
+		m.Known, m.Value = p.known, exactly(p.peak)
+		if p.headless > 0 {
+			m.Warnings = append(m.Warnings, fmt.Sprintf("while there was no primary, the last acknowledged heartbeat was up to %.2f s old", p.headless))
+		}
+		return m
+	case "score":
+		m.Value = c.Score
+		return m
+	}
+	return m.ofAll(name, b)
+}
+
+// ofAll measures all classes together.
+func (m Measure) ofAll(name string, b *book) Measure {
+	switch name {
+	case "lost_seconds":
+		m.Value = b.lostSeconds()
+	case "availability":
+		m.Value = availability(b.lostSeconds(), b.span)
+	case "outage", "longest_gap":
+		for _, meter := range b.meters {
+			if got := m.ofClass(name, meter.Name, b); got.Value.Value >= m.Value.Value {
+				m.Value = got.Value
+			}
+		}
+	default:
+		m.Value = exactly(latency(name, b.baseline, b.answered).Seconds())
+		m.Known = m.Known && b.answered.TotalCount() > 0
+	}
+	return m
+}
+
+// availability is 1 - lost seconds / length.
+func availability(lost Interval, sp span) Interval {
+	w := max(sp.length().Seconds(), 1e-9)
+	return Interval{Value: 1 - lost.Value/w, Lo: max(0, 1-lost.Hi/w), Hi: 1 - lost.Lo/w}
+}
+
+// ofClass measures one class; of several regions the worst.
+func (m Measure) ofClass(name, class string, b *book) Measure {
+	found := false
+	for _, meter := range b.meters {
+		if meter.Name != class {
+			continue
+		}
+		got := meter.measure(name, b.span)
+		worse := got.Value > m.Value.Value
+		if name == "availability" {
+			worse = got.Value < m.Value.Value
+		}
+		if !found || worse {
+			m.Value = got
+		}
+		found = true
+	}
+	if m.Known = m.Known && found; !found {
+		m.Why = "no request of class " + class + " was recorded"
+	}
+	return m
+}
+
+func (m *meter) measure(name string, sp span) Interval {
+	lost := Interval{Value: m.LostSeconds, Lo: m.LostSeconds, Hi: m.LostSeconds + float64(m.UnknownSecs)}
+	switch name {
+	case "lost_seconds":
+		return lost
+	case "availability":
+		return availability(lost, sp)
+	case "outage":
+		return m.longestOutage()
+	case "longest_gap":
+		return exactly(m.LongestGap.Seconds())
+	}
+	return exactly(latency(name, m.normal, m.judged).Seconds())
+}
+
+// longestOutage is the longest window that reaches into the judged time. Each edge is known to ± the resolution.
+func (m *meter) longestOutage() Interval {
+	var out Interval
+	for _, o := range m.outages.windows() {
+		end := o.End
+		if o.Open {
+			end = m.span.to
+		}
+		if end <= m.span.from {
+			continue
+		}
+		if length := (end - o.Start).Seconds(); length > out.Value {
+			r := o.Resolution.Seconds()
+			out = Interval{Value: length, Lo: max(0, length-2*r), Hi: length + 2*r}
+		}
+	}
+	return out
+}
+
+// latency reads a percentile of the answered requests.
+func latency(name string, baseline, judged *hdrhistogram.Histogram) time.Duration {
+	switch name {
+	case "p50":
+		return quantile(judged, 50)
+	case "p95":
+		return quantile(judged, 95)
+	case "p99":
+		return quantile(judged, 99)
+	default: // baseline_p99
+		return quantile(baseline, 99)
+	}
+}
+
+// failover is the longest of all steps. If no request failed it is 0.
+func (m Measure) failover(c *Card) Measure {
+	m.Known = len(c.Faults) > 0
+	for _, hit := range c.Faults {
+		m.Known = m.Known && hit.Began != 0
+		if hit.Failover != nil && hit.Failover.Value > m.Value.Value {
+			m.Value = *hit.Failover
+		}
+	}
+	if !m.Known {
+		m.Why = "there was no fault whose effect was seen"
+	}
+	return m
+}
+
+// after is the longest of all steps.
+func (m Measure) after(c *Card) Measure {
+	m.Known = len(c.Faults) > 0
+	for _, hit := range c.Faults {
+		if hit.After == nil {
+			m.Known, m.Why = false, "not steady again within the recording"
+			return m
+		}
+		m.Value = exactly(max(m.Value.Value, *hit.After))
+	}
+	if !m.Known {
+		m.Why = "there was no fault"
+	}
+	return m
+}
+
+func (m Measure) ofData(name string, d Data) Measure {
+	m.Known, m.Why = d.Known, d.Why
+	count := d.Lost
+	switch name {
+	case "duplicated_writes":
+		count = d.Duplicated
+	case "resurrected_writes":
+		count = d.Resurrected
+	case "diverged_rows":
+		count = d.Diverged
+		m.Known = m.Known && d.Why == ""
+	}
+	m.Value = exactly(float64(count))
+	return m
+}

@@ -1,0 +1,152 @@
+package score
+
+import (
+	"fmt"
+	"slices"
+
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/spec"
+)
+
+// Formula is the version of the scoring formula. It changes whenever the same recording could score differently.
+const Formula = "R1"
+
+// Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
+// "more than 1 % errors for 5 min" can see in its most sensitive reading.
+const (
+	lostThreshold     = 3.0 // seconds
+	databaseFailover  = 30.0
+	otherFailover     = 5.0
+	afterThreshold    = 30.0
+	rpoThreshold      = 0.1
+	lagThreshold      = 10.0
+	weightLost        = 35.0
+	weightFailover    = 15.0
+	weightAfter       = 10.0
+	weightData        = 20.0
+	weightPressure    = 10.0
+	weightAlerting    = 10.0
+	capNotSteady      = 20.0
+	capLostWrites     = 40.0
+	lostWritesCapNote = "acknowledged writes were lost although the topology promises that none are"
+)
+
+// parts rates what applies. What applies is decided by the experiment's steps and the topology's roles, never by a flag.
+func parts(e spec.Experiment, h *history.History, b *book, p points, c *Card) []Part {
+	out := []Part{lostPart(b, c), failoverPart(e, h, c), afterPart(e, h, c), dataPart(h, c), pressurePart(h, p), {
+		Name: "alerting", Weight: weightAlerting, Quantity: "alerts against an oracle", Why: "not measured: this version evaluates no alert rules",
+	}}
+	var weights float64
+	for _, pt := range out {
+		if pt.Applicable {
+			weights += pt.Weight
+		}
+	}
+	for i := range out {
+		out[i].lose(weights)
+	}
+	return out
+}
+
+// lose computes the points that the part loses of 100. Without evidence it could lose all or nothing.
+func (p *Part) lose(weights float64) {
+	if !p.Applicable {
+		return
+	}
+	if !p.Known {
+		p.Utility = Interval{Value: 0, Lo: 0, Hi: 1}
+	}
+	share := 100 * p.Weight / weights
+	p.PointsLost = Interval{Value: share * (1 - p.Utility.Value), Lo: share * (1 - p.Utility.Hi), Hi: share * (1 - p.Utility.Lo)}
+}
+
+func lostPart(b *book, c *Card) Part {
+	lost := b.lostSeconds()
+	p := Part{Name: "lost service", Weight: weightLost, Applicable: true, Known: b.span.length() > 0, X: lost.Value, Threshold: lostThreshold}
+	p.Quantity = fmt.Sprintf("%.2f s lost over fault and recovery, weighted by traffic", lost.Value)
+	p.Utility = utilities(lost, lostThreshold)
+	if c.Load.VoidedSecs > 0 {
+		p.Why = fmt.Sprintf("%d seconds are void: the generator was behind", c.Load.VoidedSecs)
+	}
+	return p
+}
+
+// failoverPart takes the step with the lowest utility. A fault that nobody felt has a failover time of 0.
+func failoverPart(e spec.Experiment, h *history.History, c *Card) Part {
+	p := Part{Name: "failover", Weight: weightFailover, Applicable: len(e.Steps) > 0, Threshold: otherFailover, Utility: exactly(1), Quantity: "no request failed"}
+	p.Known = p.Applicable && len(c.Faults) == len(e.Steps)
+	for i, hit := range c.Faults {
+		p.Known = p.Known && hit.Began != 0
+		if hit.Failover == nil {
+			continue
+		}
+		threshold := otherFailover
+		if isDatabase(h.Faults[i]) {
+			threshold = databaseFailover
+		}
+		if u := utilities(*hit.Failover, threshold); u.Value < p.Utility.Value || p.X == 0 {
+			p.Utility, p.X, p.Threshold = u, hit.Failover.Value, threshold
+			p.Quantity = fmt.Sprintf("%.2f s until %s requests were served for good", hit.Failover.Value, hit.Class)
+		}
+	}
+	return p
+}
+
+func afterPart(e spec.Experiment, h *history.History, c *Card) Part {
+	p := Part{Name: "after-effect", Weight: weightAfter, Applicable: len(e.Steps) > 0, Threshold: afterThreshold, Utility: exactly(1)}
+	p.Known = p.Applicable && len(c.Faults) == len(e.Steps)
+	for i, hit := range c.Faults {
+		switch {
+		case h.Faults[i].Healed == 0:
+			p.Known = false
+		case hit.After == nil:
+			p.Utility, p.Quantity = exactly(0), "never steady again"
+			return p
+		default:
+			p.X = max(p.X, *hit.After)
+			p.Utility = exactly(utility(p.X, afterThreshold))
+		}
+	}
+	p.Quantity = fmt.Sprintf("%.1f s from heal to steady", p.X)
+	return p
+}
+
+func dataPart(h *history.History, c *Card) Part {
+	d := c.Data
+	p := Part{Name: "data", Weight: weightData, Applicable: ledgerRate(h) > 0, Known: d.Known, X: d.RPOSeconds, Threshold: rpoThreshold, Why: d.Why}
+	p.Utility = exactly(1)
+	p.Quantity = fmt.Sprintf("%d of %d acknowledged writes lost", d.Lost, d.Acknowledged)
+	if !d.clean() {
+		p.Utility = exactly(min(0.6, utility(d.RPOSeconds, rpoThreshold)))
+	}
+	return p
+}
+
+func pressurePart(h *history.History, pt points) Part {
+	replicas := slices.Contains(h.Header.Roles, "postgres-replica")
+	p := Part{Name: "pressure", Weight: weightPressure, Applicable: replicas, Known: pt.known, X: pt.peak, Threshold: lagThreshold}
+	p.Quantity = fmt.Sprintf("replication lag up to %.2f s", pt.peak)
+	p.Utility = exactly(utility(pt.peak, lagThreshold))
+	if !replicas {
+		p.Why = "the topology has no replica and no queue"
+	} else if !pt.known {
+		p.Why = "no replica's lag could be read"
+	}
+	return p
+}
+
+// caps are the limits that safety sets; the score can't be traded above them.
+func caps(e spec.Experiment, h *history.History, c *Card) []Cap {
+	var out []Cap
+	for i, hit := range c.Faults {
+		if hit.After == nil && h.Faults[i].Healed != 0 && len(e.Steps) > 0 {
+			out = append(out, Cap{capNotSteady, fmt.Sprintf("not steady again by itself after step %d", hit.Step+1)})
+		}
+	}
+	// Note: a topology that replicates asynchronously declares no recovery point of zero. What it loses costs it the data
+	// part and any goal on lost_writes, but is what it says of itself.
+	if c.Data.Known && c.Data.Lost > 0 && h.Header.Sync {
+		out = append(out, Cap{capLostWrites, lostWritesCapNote})
+	}
+	return out
+}

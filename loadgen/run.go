@@ -92,7 +92,7 @@ func prepare(p Profile, t Target) ([]*lane, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: op %s: %w", ErrProfile, op.Name, err)
 		}
-		if err := affordable(op, r, p, t.Sessions); err != nil {
+		if err := fillable(op, r, p, t.Sessions); err != nil {
 			return nil, err
 		}
 		l := &lane{op: op, index: i, request: r, plan: plans[i], ids: ids[i], profile: p, target: t, attempts: map[uint64]attempt{}}
@@ -135,8 +135,8 @@ func check(p Profile, t Target) error {
 	return nil
 }
 
-// affordable says whether the profile can fill the variables that an operation uses.
-func affordable(op Op, r request, p Profile, s Sessions) error {
+// fillable says whether the profile can fill the variables that an operation uses.
+func fillable(op Op, r request, p Profile, s Sessions) error {
 	switch {
 	case r.uses[partID] && !op.Ledger:
 		return fmt.Errorf("%w: op %s uses {{id}} but is not in the ledger, set ledger: true", ErrProfile, op.Name)

@@ -62,19 +62,21 @@ func choose(views []View, newest int64) Route {
 }
 
 // reader picks the node for the turn-th read by a session that has seen the log up to seen: the fresh replicas that
-// have replayed it, in turn, else the primary. Nodes in not are left out. "" means that nobody can serve it.
+// have replayed it, in turn, else the primary. It avoids the node named not, on which the read failed before, unless no
+// other can serve it. "" means that nobody can.
 func (rt Route) reader(views []View, seen LSN, turn uint64, not string) string {
 	var fit []string
 	for _, v := range views {
-		if v.Name != not && v.LSN >= seen && slices.Contains(rt.Replicas, v.Name) {
+		if v.LSN >= seen && slices.Contains(rt.Replicas, v.Name) {
 			fit = append(fit, v.Name)
 		}
 	}
-	if len(fit) > 0 {
-		return fit[turn%uint64(len(fit))]
-	}
-	if rt.Primary != not {
+	others := slices.DeleteFunc(slices.Clone(fit), func(name string) bool { return name == not })
+	switch {
+	case len(others) > 0:
+		return others[turn%uint64(len(others))]
+	case rt.Primary != "" && rt.Primary != not, len(fit) == 0:
 		return rt.Primary
 	}
-	return ""
+	return fit[0]
 }

@@ -47,12 +47,13 @@ func explain(err error) meaning {
 	case errors.Is(err, pgx.ErrNoRows), errors.Is(err, ErrNotFound), errors.Is(err, ErrNoNode):
 		return meaning{noEffect: true}
 	case errors.As(err, &connect):
-		return meaning{noEffect: true, suspect: !fullHouse(err)}
+		late := outOfTime(err)
+		return meaning{noEffect: true, suspect: !late && !fullHouse(err), late: late}
 	case errors.As(err, &pg):
 		return explainState(pg)
 	case errors.Is(err, errAcquire):
 		return meaning{noEffect: true}
-	case pgconn.Timeout(err), errors.Is(err, context.DeadlineExceeded):
+	case outOfTime(err):
 		return meaning{late: true} // a write may just wait for the standby, on a healthy primary
 	case pgconn.SafeToRetry(err):
 		return meaning{noEffect: true, suspect: true}
@@ -68,6 +69,10 @@ func explainState(pg *pgconn.PgError) meaning {
 		return meaning{suspect: true}
 	}
 	return meaning{noEffect: pg.SeverityUnlocalized == "ERROR" || pg.Code == tooManyConns}
+}
+
+func outOfTime(err error) bool {
+	return pgconn.Timeout(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // fullHouse: too many connections is load, not a sick node.

@@ -12,25 +12,26 @@ const (
 	checkLimit = 200 * time.Millisecond
 )
 
-// checkSQL asks a node for all that the choice needs, in one round trip: is it a replica; its timeline (a primary's is
-// that of the log file it writes, the one in the control file is older until the next checkpoint); its position;
-// whether it has replayed all that it received; and the age in ms of the last replayed commit, -1 if unknown.
+// checkSQL asks a node for all that the choice needs, in one round trip: is it a replica; its timeline (that of the log
+// file that a primary writes; the one in the control file is older until the next checkpoint); its position; is it
+// connected to a primary; has it replayed all that it received. pg_last_xact_replay_timestamp is not asked for: it says
+// nothing on an idle primary, and a deposed primary that came back as a replica has replayed its own last commits.
 const checkSQL = `select r,
  case when r then 0 else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end,
  (case when r then coalesce(pg_last_wal_replay_lsn(), '0/0') else pg_current_wal_lsn() end - '0/0')::bigint,
- r and coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), false),
- case when r then coalesce(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000, -1)::bigint else 0 end
+ exists (select from pg_stat_wal_receiver),
+ r and coalesce(pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn(), false)
  from (select pg_is_in_recovery() as r offset 0) s`
 
-// finding is one answer of a node. Asked is when the question went out.
+// finding is one answer of a node.
 type finding struct {
-	err      error
-	asked    time.Time
-	recovery bool
-	timeline int64
-	lsn      LSN
-	allSeen  bool          // replayed all that was received
-	age      time.Duration // of the last replayed commit; < 0 if unknown
+	err       error
+	asked     time.Time // when the question went out
+	recovery  bool
+	timeline  int64 // 0 for a replica
+	lsn       LSN
+	streaming bool // a replica that is connected to a primary
+	allSeen   bool // a replica that has replayed all that it received
 }
 
 // monitor checks one node on a connection of its own, until ctx ends.
@@ -69,9 +70,9 @@ func (m *monitor) check(ctx context.Context) (f finding) {
 			return f
 		}
 	}
-	var lsn, age int64
-	f.err = m.conn.QueryRow(ctx, checkSQL).Scan(&f.recovery, &f.timeline, &lsn, &f.allSeen, &age)
-	f.lsn, f.age = LSN(lsn), time.Duration(age)*time.Millisecond
+	var lsn int64
+	f.err = m.conn.QueryRow(ctx, checkSQL).Scan(&f.recovery, &f.timeline, &lsn, &f.streaming, &f.allSeen)
+	f.lsn = LSN(lsn)
 	if f.err != nil {
 		m.drop(ctx)
 	}

@@ -22,16 +22,27 @@ type Router struct {
 
 	mu      sync.Mutex // guards the fields below
 	views   []View
-	failed  []time.Time // when a request last failed on the node
+	past    []past // of the node of the same index
 	history history
 	route   Route
 	changed chan struct{} // closed and replaced when route changes
 }
 
+// past is what we remember of a node beyond its last answer.
+type past struct {
+	failed   time.Time // when a request last failed on it
+	streamed time.Time // when it last was a connected replica; zero after any failure
+	misses   int       // checks in a row that failed
+}
+
+// disconnectedFor is how long a replica may be without its primary while we still see that one. It covers the moment
+// between the death of a primary and our noticing.
+const disconnectedFor = time.Second
+
 // Open prepares pools to all members without connecting. app is the name that the database shows for our connections.
 // Close the router after use. Until Run runs, nobody is known to be primary.
 func Open(members []Member, app string, log *slog.Logger) (*Router, error) {
-	r := &Router{log: log, changed: make(chan struct{}), failed: make([]time.Time, len(members))}
+	r := &Router{log: log, changed: make(chan struct{}), past: make([]past, len(members))}
 	for _, m := range members {
 		n, err := newNode(m, app)
 		if err != nil {
@@ -85,68 +96,74 @@ func (r *Router) now() (Route, []View, <-chan struct{}) {
 	return r.route, append([]View(nil), r.views...), r.changed
 }
 
-// tell takes in what the monitor of node i found.
+// tell takes in what the monitor of node i found. One missed deadline takes the node out of the rotation, but only
+// proof of death or a second miss costs it its connections: on a starved machine, reconnecting after each late answer
+// starves it further.
 func (r *Router) tell(i int, f finding) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	v := &r.views[i]
-	switch {
-	case f.err != nil:
-		v.Up = false
-	case f.asked.Before(r.failed[i]):
-		return // asked before the failure: says nothing about the time after it
-	default:
-		*v = View{Name: v.Name, Up: true, Recovery: f.recovery, Timeline: f.timeline, LSN: f.lsn}
-		v.Behind, v.BehindSet = r.behind(f)
+	p, v := &r.past[i], &r.views[i]
+	if f.err != nil {
+		v.Up, p.streamed = false, time.Time{}
+		if p.misses++; p.misses == 2 || p.misses == 1 && explain(f.err).suspect {
+			r.nodes[i].leave()
+		}
+		r.decide(f.err)
+		return
 	}
-	r.decide(f.err)
-	if v.Up && !v.Recovery && r.route.Primary == v.Name {
+	p.misses = 0
+	if f.asked.Before(p.failed) {
+		return // asked before the failure: says nothing about the time after it
+	}
+	*v = View{Name: v.Name, Up: true, Recovery: f.recovery, Timeline: f.timeline, LSN: f.lsn}
+	v.Behind, v.BehindSet = r.behind(p, f)
+	r.decide(nil)
+	if r.route.Primary == v.Name {
 		r.history.add(v.Name, v.Timeline, sample{f.asked, f.lsn})
 	}
 }
 
-// behind is the age of a replica's data: by the primary's own positions while one is known. Without one, nothing newer
-// can be acknowledged, so a replica that has replayed all that it received counts as fresh: reads must go on during a
-// failover.
-func (r *Router) behind(f finding) (time.Duration, bool) {
+// behind is the age of a replica's data; ok is false if it is unknown. While a primary is known it goes by that
+// primary's own positions, and only for a replica that is connected: a deposed primary that came back as a replica may
+// stand at any position of a log that is not the primary's. Without a primary nothing newer can be acknowledged, so a
+// replica that has replayed all that it received counts as fresh: reads must go on during a failover.
+func (r *Router) behind(p *past, f finding) (age time.Duration, ok bool) {
 	if !f.recovery {
+		p.streamed = time.Time{}
 		return 0, true
 	}
-	if r.route.Primary != "" {
-		if age, ok := r.history.behind(f.lsn, f.asked); ok {
-			return age, true
-		}
-	} else if f.allSeen {
-		return 0, true
+	if f.streaming {
+		p.streamed = f.asked
 	}
-	return f.age, f.age >= 0
+	if r.route.Primary == "" {
+		return 0, f.allSeen
+	}
+	if f.asked.Sub(p.streamed) > disconnectedFor {
+		return 0, false
+	}
+	return r.history.behind(f.lsn, f.asked)
 }
 
-// suspect takes node i out of the rotation at once, until a check that begins after this moment succeeds.
+// suspect takes node n out of the rotation at once, until a check that begins after this moment succeeds.
 func (r *Router) suspect(n *node, why error) {
 	defer n.ask()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := range r.nodes {
-		if r.nodes[i] == n {
-			r.failed[i] = time.Now()
-			r.views[i].Up = false
-		}
+	i := slices.Index(r.nodes, n)
+	r.past[i].failed = time.Now()
+	if r.views[i].Up {
+		r.views[i].Up = false
+		n.leave()
 	}
 	r.decide(why)
 }
 
-// decide makes the route anew. Nodes that left it lose their connections. The caller holds mu.
+// decide makes the route anew. The caller holds mu.
 func (r *Router) decide(why error) {
 	old := r.route
 	r.route = choose(r.views, old.Timeline)
 	if same(old, r.route) {
 		return
-	}
-	for _, n := range r.nodes {
-		if slices.Contains(r.route.Down, n.Name) && !slices.Contains(old.Down, n.Name) {
-			n.leave()
-		}
 	}
 	close(r.changed)
 	r.changed = make(chan struct{})

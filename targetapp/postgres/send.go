@@ -9,11 +9,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// writeLimit bounds a write with all its attempts and waits for a primary. It is below the load balancer's patience.
-const writeLimit = 800 * time.Millisecond
-
-// writeAttempts bounds what one write can ask of nodes that fail fast.
-const writeAttempts = 5
+// A request with all its attempts and waits for a node stays below the load balancer's patience of 1 s.
+const (
+	readLimit     = 600 * time.Millisecond
+	readAttempts  = 2
+	writeLimit    = 800 * time.Millisecond
+	writeAttempts = 5 // a bound for nodes that fail fast
+)
 
 // Where says who served a request: the node's name, and for a write a position that the session has now seen.
 type Where struct {
@@ -23,28 +25,29 @@ type Where struct {
 
 type work func(context.Context, *pgxpool.Conn) error
 
-// read runs f on a node that has replayed seen, and once more on another node if the first one fails.
+// read runs f on a node that has replayed seen, and once more on another node if the first one fails. It waits for
+// such a node while there is none; all within readLimit.
 func (r *Router) read(ctx context.Context, seen LSN, f work) (Where, error) {
+	ctx, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
 	turn := r.turn.Add(1)
-	var first string
-	var failed error
-	for range 2 {
-		rt, views, _ := r.now()
-		n := r.node(rt.reader(views, seen, turn, first))
+	err := ErrNoNode
+	var node string
+	for range readAttempts {
+		n := r.await(ctx, func(rt Route, views []View) string { return rt.reader(views, seen, turn, node) })
 		if n == nil {
-			return Where{Node: first}, errors.Join(failed, fmt.Errorf("read: %w: %w", ErrNoNode, ErrNoEffect))
+			break
 		}
-		err := n.do(ctx, true, f)
-		if err == nil || errors.Is(err, ErrNotFound) {
-			return Where{Node: n.Name}, err
+		node = n.Name
+		if err = n.do(ctx, true, f); err == nil || errors.Is(err, ErrNotFound) {
+			return Where{Node: node}, err
 		}
 		if gone(ctx) {
-			return Where{Node: n.Name}, fmt.Errorf("read: %w: %w", err, ErrNoEffect)
+			break
 		}
 		r.judge(n, err)
-		first, failed = n.Name, errors.Join(failed, fmt.Errorf("read: %w: %w", err, ErrNoEffect))
 	}
-	return Where{Node: first}, failed
+	return Where{Node: node}, fmt.Errorf("read: %w: %w", err, ErrNoEffect)
 }
 
 // write runs f on the primary. It waits for a primary while none is known, and repeats f only if the last attempt
@@ -56,8 +59,8 @@ func (r *Router) write(ctx context.Context, again bool, f work) (Where, error) {
 	var node string
 	clean := true // no attempt so far may have had an effect
 	for range writeAttempts {
-		n, found := r.primary(ctx)
-		if !found {
+		n := r.await(ctx, primary)
+		if n == nil {
 			break
 		}
 		node = n.Name
@@ -81,20 +84,22 @@ func (r *Router) write(ctx context.Context, again bool, f work) (Where, error) {
 	return Where{Node: node}, err
 }
 
-// primary waits until a primary is known. found is false if ctx ended first.
-func (r *Router) primary(ctx context.Context) (n *node, found bool) {
+// await waits until pick names a node; nil if ctx ended first.
+func (r *Router) await(ctx context.Context, pick func(Route, []View) string) *node {
 	for ctx.Err() == nil {
-		rt, _, changed := r.now()
-		if n := r.node(rt.Primary); n != nil {
-			return n, true
+		rt, views, changed := r.now()
+		if n := r.node(pick(rt, views)); n != nil {
+			return n
 		}
 		select {
 		case <-ctx.Done():
 		case <-changed:
 		}
 	}
-	return nil, false
+	return nil
 }
+
+func primary(rt Route, _ []View) string { return rt.Primary }
 
 // judge takes the node out of the rotation if err speaks against it.
 func (r *Router) judge(n *node, err error) {

@@ -183,10 +183,13 @@ func (m *meter) worstWindows() []WindowedWorst {
 			}
 			worst = max(worst, sum)
 		}
-		out = append(out, WindowedWorst{w, max(0, 1-worst/w.Seconds())})
+		out = append(out, WindowedWorst{w, rounded(1 - worst/w.Seconds())})
 	}
 	return out
 }
+
+// rounded drops the dust of a running sum and keeps a ratio in [0,1].
+func rounded(x float64) float64 { return min(1, max(0, math.Round(x*1e9)/1e9)) }
 
 func quantile(h *hdrhistogram.Histogram, q float64) time.Duration {
 	return time.Duration(h.ValueAtQuantile(q)) * time.Microsecond

@@ -97,7 +97,7 @@ func afterPart(e spec.Experiment, h *history.History, c *Card) Part {
 	p.Known = p.Applicable && len(c.Faults) == len(e.Steps)
 	for i, hit := range c.Faults {
 		switch {
-		case h.Faults[i].Healed == 0:
+		case h.Faults[i].Began == 0 || h.Faults[i].Healed == 0:
 			p.Known = false
 		case hit.After == nil:
 			p.Utility, p.Quantity = exactly(0), "never steady again"
@@ -136,10 +136,10 @@ func pressurePart(h *history.History, pt points) Part {
 }
 
 // caps are the limits that safety sets; the score can't be traded above them.
-func caps(e spec.Experiment, h *history.History, c *Card) []Cap {
+func caps(h *history.History, c *Card) []Cap {
 	var out []Cap
 	for i, hit := range c.Faults {
-		if hit.After == nil && h.Faults[i].Healed != 0 && len(e.Steps) > 0 {
+		if hit.After == nil && hit.Began != 0 && h.Faults[i].Healed != 0 {
 			out = append(out, Cap{capNotSteady, fmt.Sprintf("not steady again by itself after step %d", hit.Step+1)})
 		}
 	}

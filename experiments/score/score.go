@@ -20,7 +20,7 @@ func Score(e spec.Experiment, h *history.History) Card {
 	c.Data = data(b, h)
 	c.Faults = hits(b, h)
 	c.Parts = parts(e, h, b, p, &c)
-	c.Caps = caps(e, h, &c)
+	c.Caps = caps(h, &c)
 	doubt := doubts(e, h, b, p, c.Load)
 	c.total(len(doubt) > 0)
 	c.Measures = measures(h, b, p, &c)

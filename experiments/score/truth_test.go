@@ -24,7 +24,8 @@ func TestOutagesOfKnownLength(t *testing.T) {
 
 // checkKnownOutage sweeps the phase of the schedule over one period. A mean error is a bias; an interval that does not hold
 // the truth is a lie, whatever the mean. A first bad request is due half a period late on average. Where all that hang are
-// served at the same moment nothing makes up for it at the end, so half a period is allowed at low rates.
+// served at the same moment nothing makes up for it at the end, so at low rates half a period, and a tenth for the coarse
+// sweep, is allowed.
 func checkKnownOutage(t *testing.T, kind string, rate float64, began, length time.Duration) {
 	const sweeps = 10
 	period := time.Duration(float64(time.Second) / rate)
@@ -43,7 +44,7 @@ func checkKnownOutage(t *testing.T, kind string, rate float64, began, length tim
 		bias += (m.Value.Value - outage) / sweeps
 		lostBias += (find(t, c, "read_lost_seconds").Value.Value - lost) / sweeps
 	}
-	if allowed := max(0.020, 0.5/rate); max(bias, -bias) > allowed {
+	if allowed := max(0.020, 0.6/rate); max(bias, -bias) > allowed {
 		t.Errorf("outages are measured %.1f ms too long on average; want within %.0f ms", 1000*bias, 1000*allowed)
 	}
 	if max(lostBias, -lostBias) > 0.020 {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"gauntlet/cmd/exclusive"
 )
 
 // needsDocker fails the test on a machine without Docker: what can't be tested must not look tested. GAUNTLET_DOCKER=off
@@ -20,6 +22,7 @@ func needsDocker(t *testing.T) *Engine {
 	if err != nil {
 		t.Fatalf("%v\n(GAUNTLET_DOCKER=off leaves out the tests that need Docker)", err)
 	}
+	exclusive.Turn(t)
 	return e
 }
 

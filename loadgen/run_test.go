@@ -12,13 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"gauntlet/cmd/exclusive"
 	"gauntlet/loadgen/faketarget"
 )
 
 // TestMain fails when a test leaves a goroutine behind.
 func TestMain(m *testing.M) {
+	release := exclusive.Acquire()
 	before := runtime.NumGoroutine()
 	code := m.Run()
+	release()
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	for end := time.Now().Add(3 * time.Second); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {

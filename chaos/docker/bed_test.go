@@ -26,6 +26,7 @@ import (
 	"gauntlet/chaos"
 	"gauntlet/chaos/chaostest"
 	"gauntlet/chaos/docker"
+	"gauntlet/cmd/exclusive"
 )
 
 // testLabel is on everything that these tests start, with the process's own mark as its value.
@@ -37,10 +38,12 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		os.Exit(child(dir))
 	}
+	release := exclusive.Acquire()
 	code := chaostest.Main(m)
 	if os.Getenv("GAUNTLET_DOCKER") != "off" {
 		code = max(code, sweep())
 	}
+	release()
 	os.Exit(code)
 }
 

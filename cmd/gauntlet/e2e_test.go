@@ -5,15 +5,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"gauntlet/cmd/exclusive"
+	"gauntlet/compose"
 	"gauntlet/experiments/score"
 )
 
@@ -29,6 +33,7 @@ func needDocker(t *testing.T) {
 	if out, err := exec.Command("docker", "version").CombinedOutput(); err != nil {
 		t.Fatalf("this test needs Docker (GAUNTLET_DOCKER=off skips it): %v\n%s", err, out)
 	}
+	exclusive.Quiet(t, 10*time.Minute)
 }
 
 // executable builds gauntlet once for all tests.
@@ -173,12 +178,21 @@ func startWitness(ctx context.Context, t *testing.T, length time.Duration) func(
 		t.Fatalf("build witness: %v\n%s", err, out)
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, exe, "-for", length.String())
+	cmd := exec.CommandContext(ctx, exe, "-for", length.String(), "-url", entry())
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	return func() []witness { return witnessed(t, cmd, &out) }
+}
+
+// entry is where topologies that these tests start are reached.
+func entry() string {
+	base := compose.DefaultPortBase
+	if n, err := strconv.Atoi(os.Getenv("GAUNTLET_PORT_BASE")); err == nil {
+		base = n
+	}
+	return fmt.Sprintf("http://127.0.0.1:%d", base+80)
 }
 
 func witnessed(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) []witness {

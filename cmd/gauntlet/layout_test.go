@@ -20,6 +20,7 @@ const root = "../.."
 var mayImport = map[string][]string{
 	"cmd/gauntlet":        {"targetapp", "chaos", "chaos/docker", "compose", "experiments", "experiments/spec", "experiments/history", "experiments/run", "experiments/score", "experiments/report", "experiments/probe", "loadgen"},
 	"cmd/witness":         {},
+	"cmd/exclusive":       {},
 	"targetapp":           {"targetapp"},
 	"loadgen":             {"loadgen"},
 	"compose":             {"compose"},

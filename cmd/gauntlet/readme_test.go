@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,12 +46,19 @@ func runReadmeLine(t *testing.T, line string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("sh", "-c", line)
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_STATE_HOME="+t.TempDir())
-	out, err := cmd.CombinedOutput()
-	t.Logf("$ %s\n%s", line, out)
-	if err != nil {
-		t.Errorf("%s: %v", line, err)
+	for range 3 {
+		cmd := exec.Command("sh", "-c", line)
+		cmd.Dir = root
+		cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(exe)+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_STATE_HOME="+t.TempDir())
+		out, err := cmd.CombinedOutput()
+		t.Logf("$ %s\n%s", line, out)
+		if err == nil {
+			return
+		}
+		// A run on a machine that was too busy is unknown and says so; that is right, and is worth another try.
+		if !bytes.Contains(out, []byte("the load generator was behind")) {
+			t.Fatalf("%s: %v", line, err)
+		}
 	}
+	t.Errorf("%s: this machine was too busy three times", line)
 }

@@ -128,6 +128,7 @@ type Hit struct {
 	Proven   bool          `json:"proven"`             // its effect was seen, by the engine and by those who asked the target
 	Class    string        `json:"class,omitempty"`    // the class hit worst
 	Failover *Interval     `json:"failover,omitempty"` // seconds; nil: nothing failed
+	Open     bool          `json:"open,omitempty"`     // not served for good again within the recording: Failover.Hi is no bound
 	Stages   []Stage       `json:"stages,omitempty"`
 	After    *float64      `json:"after_seconds,omitempty"` // from heal to steady; nil: never
 	Why      string        `json:"why,omitempty"`

@@ -29,45 +29,49 @@ func hits(b *book, h *history.History) []Hit {
 // failover finds the class that was hit worst and when it was served for good again:
 //
 //	F = due(first op of the stable run) - t0, known to lie between due(last bad op) - t0 and that, give or take t0's uncertainty
+//
+// If it was never served for good again, F is at least Lo and the hit is open.
 func (hit *Hit) failover(b *book, f history.Fault) {
 	worst := 0.0
 	for _, m := range b.meters {
-		o, ok := outageAfter(m, f)
-		if !ok {
+		o, lost := outageOf(m, f)
+		if lost <= worst {
 			continue
 		}
-		if lost := float64(o.Bad) / m.rate; lost > worst {
-			worst = lost
-			hit.Class = m.Name
-			hit.Failover, hit.Why = nil, f.Err
-			if o.Open {
-				hit.Why = strings.TrimPrefix(f.Err+"; "+m.Name+" requests were never served for good again", "; ")
-				hit.Failover = &Interval{Value: (b.span.to - f.Began).Seconds(), Lo: max(0, (o.LastBad - f.Began - f.Uncertainty).Seconds()), Hi: (b.span.to - f.Began).Seconds()}
-				continue
-			}
-			hit.Failover = &Interval{
-				Value: max(0, (o.StableDue - f.Began).Seconds()),
-				Lo:    max(0, (o.LastBad - f.Began - f.Uncertainty).Seconds()),
-				Hi:    max(0, (o.StableDue - f.Began + f.Uncertainty).Seconds()),
-			}
+		worst, hit.Class, hit.Open = lost, m.Name, o.Open
+		stable := o.StableDue
+		if o.Open {
+			stable = b.span.to
 		}
+		hit.Failover = &Interval{
+			Value: max(0, (stable - f.Began).Seconds()),
+			Lo:    max(0, (o.LastBad - f.Began - f.Uncertainty).Seconds()),
+			Hi:    max(0, (stable - f.Began + f.Uncertainty).Seconds()),
+		}
+	}
+	if hit.Open {
+		hit.Why = strings.TrimPrefix(f.Err+"; "+hit.Class+" requests were never served for good again", "; ")
 	}
 }
 
-// outageAfter is the first outage of a class that the fault can have caused: it starts after the fault began, or was due
-// before and met by it, and before the healing was asked for.
-func outageAfter(m *meter, f history.Fault) (Outage, bool) {
-	earliest := f.Began - f.Uncertainty - m.outages.resolution - time.Second
-	latest := f.HealAsked
-	if latest == 0 {
-		latest = m.span.to
+// outageOf is the class's outage with the most bad ops of those that were going on while the fault lasted, and the seconds of
+// the class's traffic that all of them cost. One that ended before the effect is not the fault's doing, one that a lucky
+// request had begun before it is: what matters is when it was last bad.
+func outageOf(m *meter, f history.Fault) (longest Outage, lost float64) {
+	from, to := f.Began-f.Uncertainty-m.outages.resolution, f.HealAsked
+	if to == 0 {
+		to = m.span.to
 	}
 	for _, o := range m.outages.windows() {
-		if o.Start >= earliest && o.Start < latest && (o.Open || o.StableDue > f.Began) {
-			return o, true
+		if o.LastBad < from || o.Start >= to {
+			continue
+		}
+		lost += float64(o.Bad) / m.rate
+		if o.Bad > longest.Bad {
+			longest = o
 		}
 	}
-	return Outage{}, false
+	return longest, lost
 }
 
 // after is the time from the heal to the start of the first 10 s with 99 % good requests, in seconds; nil if there are none.

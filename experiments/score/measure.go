@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -65,8 +66,12 @@ func (m Measure) ofAll(name string, b *book) Measure {
 		m.Value = availability(b.lostSeconds(), b.span)
 	case "outage", "longest_gap":
 		for _, meter := range b.meters {
-			if got := m.ofClass(name, meter.Name, b); got.Value.Value >= m.Value.Value {
+			got := m.ofClass(name, meter.Name, b)
+			if got.Value.Value >= m.Value.Value {
 				m.Value = got.Value
+			}
+			if !got.Known {
+				m.Known, m.Why = false, got.Why
 			}
 		}
 	default:
@@ -99,10 +104,22 @@ func (m Measure) ofClass(name, class string, b *book) Measure {
 		}
 		found = true
 	}
-	if m.Known = m.Known && found; !found {
-		m.Why = "no request of class " + class + " was recorded"
+	switch {
+	case !found:
+		m.Known, m.Why = false, "no request of class "+class+" was recorded"
+	case name == "outage" && openOutage(class, b):
+		m.Known, m.Why = false, class+" requests were never served for good again: the outage is at least as long as shown"
 	}
 	return m
+}
+
+// openOutage says whether the class was still out when the recording ended. A bad request so near to the end that a stable
+// run could not follow any more does not count: else one slow answer in the last seconds would leave every run undecided.
+func openOutage(class string, b *book) bool {
+	return slices.ContainsFunc(b.meters, func(m *meter) bool {
+		run := max(stableTime, stableOps*m.outages.resolution)
+		return m.Name == class && m.outages.open && m.outages.now.Start < m.span.to-run
+	})
 }
 
 func (m *meter) measure(name string, sp span) Interval {
@@ -161,6 +178,10 @@ func (m Measure) failover(c *Card) Measure {
 		if hit.Failover != nil && hit.Failover.Value > m.Value.Value {
 			m.Value = *hit.Failover
 		}
+	}
+	if i := slices.IndexFunc(c.Faults, func(hit Hit) bool { return hit.Open }); i >= 0 {
+		m.Known, m.Why = false, c.Faults[i].Why
+		return m
 	}
 	if !m.Known {
 		m.Why = "there was no fault whose effect was seen"

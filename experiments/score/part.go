@@ -84,7 +84,11 @@ func failoverPart(e spec.Experiment, h *history.History, c *Card) Part {
 		if isDatabase(h.Faults[i]) {
 			threshold = databaseFailover
 		}
-		if u := utilities(*hit.Failover, threshold); u.Value < p.Utility.Value || p.X == 0 {
+		u := utilities(*hit.Failover, threshold)
+		if hit.Open {
+			u.Lo = 0
+		}
+		if u.Value < p.Utility.Value || p.X == 0 {
 			p.Utility, p.X, p.Threshold = u, hit.Failover.Value, threshold
 			p.Quantity = fmt.Sprintf("%.2f s until %s requests were served for good", hit.Failover.Value, hit.Class)
 		}

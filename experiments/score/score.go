@@ -76,6 +76,8 @@ func verdictOf(m Measure, g spec.Goal) Verdict {
 	switch {
 	case !m.Known && m.Metric == "after_effect" && g.AtMost != nil && strings.HasPrefix(m.Why, "not steady"):
 		return Fail // longer than the recording is longer than any bound that it could have shown
+	case !m.Known && g.AtMost != nil && lo > *g.AtMost:
+		return Fail // what is known of it is too long already
 	case !m.Known:
 		return Unknown
 	case g.AtMost != nil && hi <= *g.AtMost, g.AtLeast != nil && lo >= *g.AtLeast:

@@ -3,6 +3,8 @@ package postgres
 import (
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 )
 
 // LSN is a position in the write-ahead log, in bytes. Zero is before everything.
@@ -16,8 +18,10 @@ func ParseLSN(s string) (LSN, error) {
 	if s == "" {
 		return 0, nil
 	}
-	var hi, lo uint32
-	if n, err := fmt.Sscanf(s, "%X/%X", &hi, &lo); n != 2 || err != nil {
+	h, l, ok := strings.Cut(s, "/")
+	hi, err1 := strconv.ParseUint(h, 16, 32)
+	lo, err2 := strconv.ParseUint(l, 16, 32)
+	if !ok || err1 != nil || err2 != nil {
 		return 0, fmt.Errorf("%q is not a log position such as 0/4048800", s)
 	}
 	return LSN(hi)<<32 | LSN(lo), nil

@@ -45,18 +45,19 @@ type Server struct {
 	errors   logging.Limiter
 	metrics  *metrics
 	mux      *http.ServeMux
+	reads    *gate
 	draining atomic.Bool
 }
 
 // New returns the handler of the web node name.
 func New(name string, store Store, routes Routes, tokens *session.Tokens, log *slog.Logger) *Server {
-	s := &Server{name: name, store: store, routes: routes, tokens: tokens, log: log, mux: http.NewServeMux()}
+	s := &Server{name: name, store: store, routes: routes, tokens: tokens, log: log, mux: http.NewServeMux(), reads: newGate(maxReads)}
 	s.errors = logging.Limiter{Max: 5, Per: time.Second}
 	s.metrics = newMetrics(routes)
-	reads, writes, logins := newGate(maxReads), newGate(maxWrites), newGate(maxLogins)
-	s.handle("GET /{$}", "page", reads, s.page)
-	s.handle("GET /feed", "feed", reads, s.feed)
-	s.handle("GET /posts/{id}", "post", reads, s.post)
+	writes, logins := newGate(maxWrites), newGate(maxLogins)
+	s.handle("GET /{$}", "page", s.reads, s.page)
+	s.handle("GET /feed", "feed", s.reads, s.feed)
+	s.handle("GET /posts/{id}", "post", s.reads, s.post)
 	s.handle("POST /posts", "add_post", writes, s.addPost)
 	s.handle("POST /login", "login", logins, s.login)
 	s.handle("POST /signup", "signup", logins, s.signup)

@@ -1,9 +1,8 @@
-// Package targetapp is the reference app that the topologies run: a small photo-sharing feed in front of a replicated
-// PostgreSQL. It is opinionated about being a good citizen under faults: every call has a deadline, every pool and queue
-// a bound, an answer says whether a failed write may have had an effect, and a web node leaves a dead or demoted
-// database at once.
+// Package targetapp is the reference application that Gauntlet puts to the test: a photo-sharing feed. One executable plays
+// one role per container, each role in a folder of its own: [gauntlet/targetapp/web] serves, [gauntlet/targetapp/seed] makes
+// the tables and fills them, [gauntlet/targetapp/check] asks a URL for a container's health check.
 //
-// Main runs one role in its own process: web (package web), seed (package seed) or check, which container health checks
-// use because the image holds nothing but this executable. Package postgres is the way to the database, session the
-// tokens and password hashes, logging the structured log.
+// It is meant to be a good citizen of its field, so that a card speaks of the architecture and not of a careless client:
+// every call has a deadline, every pool a bound, every error says whether it may have had an effect, and a database node
+// that is dead or demoted is left at once. Nothing but the command line imports it.
 package targetapp

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gauntlet/targetapp/logging"
-
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 )
@@ -178,7 +176,7 @@ func (r *Router) report(old Route, why error) {
 	if why != nil {
 		cause = why.Error()
 	}
-	r.log.LogAttrs(context.Background(), level, "database route changed", logging.None(), slog.String("from", old.Primary),
+	r.log.LogAttrs(context.Background(), level, "database route changed", slog.String("from", old.Primary),
 		slog.String("primary", r.route.Primary), slog.Any("replicas", r.route.Replicas), slog.Any("stale", r.route.Stale),
 		slog.Any("down", r.route.Down), slog.Int64("timeline", r.route.Timeline), slog.String("cause", cause))
 }

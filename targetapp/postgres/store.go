@@ -28,7 +28,7 @@ type NewPost struct {
 // User is who may log in.
 type User struct {
 	ID   int64
-	Hash string // see package session
+	Hash string // see package password
 }
 
 // feedSize is the number of posts of the feed.

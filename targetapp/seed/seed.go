@@ -10,9 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"gauntlet/targetapp/logging"
+	"gauntlet/targetapp/password"
 	"gauntlet/targetapp/postgres"
-	"gauntlet/targetapp/session"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -74,7 +73,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	say := func(text string) { log.LogAttrs(ctx, slog.LevelInfo, text, logging.None()) }
+	say := func(text string) { log.LogAttrs(ctx, slog.LevelInfo, text) }
 	conn, name, err := awaitPrimary(ctx, cfg.members, say)
 	if err != nil {
 		return err
@@ -120,7 +119,7 @@ func users(ctx context.Context, tx pgx.Tx, want int) error {
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"users"}, []string{"id", "name", "password_hash"},
 		pgx.CopyFromSlice(max(0, want-have), func(i int) ([]any, error) {
 			id := int64(have + i + 1)
-			hash, err := session.Hash("password-" + strconv.FormatInt(id, 10))
+			hash, err := password.Hash("password-" + strconv.FormatInt(id, 10))
 			return []any{id, "user-" + strconv.FormatInt(id, 10), hash}, err
 		}))
 	return err

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"gauntlet/targetapp/logging"
+	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/postgres"
 )
 
@@ -57,7 +57,7 @@ func (s *Server) broken(w http.ResponseWriter, r *http.Request, user int64, err 
 
 // logError writes at most five lines per second, and how many were held back.
 func (s *Server) logError(r *http.Request, user int64, code int, err error) {
-	held, ok := s.errors.Allow(time.Now())
+	ok, held := s.errors.Pass(time.Now())
 	if !ok {
 		return
 	}
@@ -65,8 +65,8 @@ func (s *Server) logError(r *http.Request, user int64, code int, err error) {
 	if user != 0 {
 		id = strconv.FormatInt(user, 10)
 	}
-	s.log.LogAttrs(r.Context(), slog.LevelError, r.Method+" "+r.URL.Path+": "+err.Error(),
-		logging.Request(requestID(r), traceID(r), id), slog.Int("code", code), slog.Int("held_back", held))
+	ctx := logs.With(r.Context(), logs.IDs{Request: requestID(r), User: id, Trace: traceID(r)})
+	s.log.LogAttrs(ctx, slog.LevelError, r.Method+" "+r.URL.Path+": "+err.Error(), slog.Int("code", code), slog.Int("held_back", held))
 }
 
 // requestID is the caller's X-Request-Id, or a fresh one.

@@ -62,10 +62,10 @@ type created struct {
 }
 
 func (s *Server) addPost(w http.ResponseWriter, r *http.Request) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	user, err := s.tokens.Check(token, time.Now())
+	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	user, err := s.tokens.Verify(bearer, time.Now())
 	if err != nil {
-		fail(w, http.StatusUnauthorized, err.Error())
+		fail(w, http.StatusUnauthorized, err.Error()+"; log in again")
 		return
 	}
 	var in struct{ Text string }

@@ -9,15 +9,13 @@ import (
 	"net/http"
 	"time"
 
-	"gauntlet/targetapp/logging"
 	"gauntlet/targetapp/postgres"
-	"gauntlet/targetapp/session"
+	"gauntlet/targetapp/token"
 
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	tokenLife = 24 * time.Hour
 	// leaveFor is how long a stopping node says that it is not ready before it stops accepting: three checks of the
 	// load balancer at 200 ms.
 	leaveFor   = 600 * time.Millisecond
@@ -31,9 +29,9 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := session.NewTokens(cfg.Secret, tokenLife)
+	tokens, err := token.NewSigner(cfg.Secret)
 	if err != nil {
-		return err
+		return fmt.Errorf("APP_SECRET: %w", err)
 	}
 	router, err := postgres.Open(cfg.Members, cfg.Name, log)
 	if err != nil {
@@ -69,13 +67,13 @@ func serve(ctx context.Context, l net.Listener, s *Server, watch func(context.Co
 		defer stopWatch()
 		return s.drain(ctx, srv)
 	})
-	s.log.LogAttrs(ctx, slog.LevelInfo, "listening on "+l.Addr().String(), logging.None())
+	s.log.LogAttrs(ctx, slog.LevelInfo, "listening on "+l.Addr().String())
 	return g.Wait()
 }
 
 // drain tells the load balancer to leave, gives it time to see that, and lets requests in flight end.
 func (s *Server) drain(ctx context.Context, srv *http.Server) error {
-	s.log.LogAttrs(ctx, slog.LevelInfo, "draining", logging.None())
+	s.log.LogAttrs(ctx, slog.LevelInfo, "draining")
 	s.draining.Store(true)
 	srv.SetKeepAlivesEnabled(false)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveFor+drainLimit)
@@ -87,6 +85,6 @@ func (s *Server) drain(ctx context.Context, srv *http.Server) error {
 		srv.Close()
 		return fmt.Errorf("requests were cut off after %s of draining: %w", drainLimit, err)
 	}
-	s.log.LogAttrs(ctx, slog.LevelInfo, "stopped", logging.None())
+	s.log.LogAttrs(ctx, slog.LevelInfo, "stopped")
 	return nil
 }

@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gauntlet/targetapp/logging"
+	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/postgres"
-	"gauntlet/targetapp/session"
+	"gauntlet/targetapp/token"
 )
 
 // Store is what the handlers need of the database; postgres.Store is one.
@@ -40,9 +40,9 @@ type Server struct {
 	name     string
 	store    Store
 	routes   Routes
-	tokens   *session.Tokens
+	tokens   token.Signer
 	log      *slog.Logger
-	errors   logging.Limiter
+	errors   logs.Throttle
 	metrics  *metrics
 	mux      *http.ServeMux
 	reads    *gate
@@ -50,9 +50,9 @@ type Server struct {
 }
 
 // New returns the handler of the web node name.
-func New(name string, store Store, routes Routes, tokens *session.Tokens, log *slog.Logger) *Server {
+func New(name string, store Store, routes Routes, tokens token.Signer, log *slog.Logger) *Server {
 	s := &Server{name: name, store: store, routes: routes, tokens: tokens, log: log, mux: http.NewServeMux(), reads: newGate(maxReads)}
-	s.errors = logging.Limiter{Max: 5, Per: time.Second}
+	s.errors = logs.Throttle{PerSecond: 5}
 	s.metrics = newMetrics(routes)
 	writes, logins := newGate(maxWrites), newGate(maxLogins)
 	s.handle("GET /{$}", "page", s.reads, s.page)

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"gauntlet/targetapp/password"
 	"gauntlet/targetapp/postgres"
-	"gauntlet/targetapp/session"
+	"gauntlet/targetapp/token"
 )
 
 // fakeStore answers from its fields; hold, if set, is waited for by reads.
@@ -61,7 +62,7 @@ func (f *fakeRoutes) Stats() []postgres.PoolStat { return []postgres.PoolStat{{N
 
 func newServer(t *testing.T, store Store, routes Routes) *Server {
 	t.Helper()
-	tokens, err := session.NewTokens("0123456789abcdef", time.Hour)
+	tokens, err := token.NewSigner("0123456789abcdef")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,13 +80,13 @@ func do(s http.Handler, method, path, body string, header ...string) *httptest.R
 }
 
 func TestHandlers(t *testing.T) {
-	hash, err := session.Hash("password-7")
+	hash, err := password.Hash("password-7")
 	if err != nil {
 		t.Fatal(err)
 	}
 	store := &fakeStore{hash: hash}
 	s := newServer(t, store, &fakeRoutes{postgres.Route{Primary: "db2", Replicas: []string{"db1"}, Stale: []string{}}})
-	auth := "Bearer " + s.tokens.Sign(7, time.Now())
+	auth := "Bearer " + s.tokens.Sign(7, time.Now().Add(time.Hour))
 	for _, c := range []struct {
 		name, method, path, body string
 		header                   []string
@@ -126,7 +127,7 @@ func TestHandlers(t *testing.T) {
 func TestReadYourWrites(t *testing.T) {
 	store := &fakeStore{}
 	s := newServer(t, store, &fakeRoutes{})
-	w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now()))
+	w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now().Add(time.Hour)))
 	do(s, "GET", "/feed", "", seenHeader, w.Header().Get(seenHeader))
 	if store.seen != at.Seen {
 		t.Errorf("the read asked for position %s, want %s", store.seen, at.Seen)
@@ -147,7 +148,7 @@ func TestErrors(t *testing.T) {
 		{"not found", postgres.ErrNotFound, 404, ""},
 	} {
 		s := newServer(t, &fakeStore{err: c.err}, &fakeRoutes{})
-		w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now()))
+		w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now().Add(time.Hour)))
 		retry := w.Header().Get("Retry-After") != ""
 		if w.Code != c.code || w.Header().Get("X-Effect") != c.effect || retry != (c.effect != "") {
 			t.Errorf("%s: %d, effect %q, retry %v; want %d, %q", c.name, w.Code, w.Header().Get("X-Effect"), retry, c.code, c.effect)
@@ -172,7 +173,7 @@ func TestShedding(t *testing.T) {
 	if w.Code != 503 || w.Header().Get("X-Effect") != "none" || w.Header().Get("Retry-After") == "" {
 		t.Errorf("beyond the bound: %d %v, want 503 with X-Effect and Retry-After", w.Code, w.Header())
 	}
-	if w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now())); w.Code != 201 {
+	if w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now().Add(time.Hour))); w.Code != 201 {
 		t.Errorf("a write while reads are at their bound: %d, want 201", w.Code)
 	}
 	if w := do(s, "GET", "/ready", ""); w.Code != 200 {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"gauntlet/targetapp/password"
 	"gauntlet/targetapp/postgres"
-	"gauntlet/targetapp/session"
 )
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
@@ -27,12 +27,15 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, in.User, err)
 		return
 	}
-	if err != nil || !session.Matches(u.Hash, in.Password) {
+	if err != nil || !password.Matches(in.Password, u.Hash) {
 		fail(w, http.StatusUnauthorized, "unknown user or wrong password")
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"token": s.tokens.Sign(u.ID, time.Now())})
+	answer(w, http.StatusOK, map[string]string{"token": s.tokens.Sign(u.ID, time.Now().Add(tokenLife))})
 }
+
+// tokenLife is how long a login lasts; a token cannot be taken back.
+const tokenLife = 24 * time.Hour
 
 const maxName, maxPassword = 100, 200 // bytes
 
@@ -45,7 +48,7 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "a name of 1 to 100 bytes and a password of 1 to 200 bytes are needed")
 		return
 	}
-	hash, err := session.Hash(in.Password)
+	hash, err := password.Hash(in.Password)
 	if err != nil {
 		s.broken(w, r, 0, err)
 		return
@@ -57,5 +60,5 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set(seenHeader, at.Seen.String())
-	answer(w, http.StatusCreated, map[string]any{"user": id, "token": s.tokens.Sign(id, time.Now())})
+	answer(w, http.StatusCreated, map[string]any{"user": id, "token": s.tokens.Sign(id, time.Now().Add(tokenLife))})
 }

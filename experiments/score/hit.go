@@ -74,13 +74,23 @@ func outageOf(m *meter, f history.Fault) (longest Outage, lost float64) {
 	return longest, lost
 }
 
+// steadyTime is how long nearly all requests must be good for the system to count as steady.
+const steadyTime = 10 * time.Second
+
+const notWatched = "the heal was not proven, or the load did not go on for 10 s after it"
+
+// watchedAfter says whether load went on for long enough after the heal to see the system steady.
+func watchedAfter(b *book, f history.Fault) bool {
+	return f.Began != 0 && f.Healed != 0 && f.Healed <= b.span.to-steadyTime-minSlot
+}
+
 // after is the time from the heal to the start of the first 10 s with 99 % good requests, in seconds; nil if there are none.
 // Good means within the limit, so the p99 is within it too.
 func after(b *book, f history.Fault) *float64 {
 	if f.Healed == 0 {
 		return nil
 	}
-	const window = int(10 * time.Second / minSlot)
+	const window = int(steadyTime / minSlot)
 	first := max(0, int((f.Healed-b.span.from+minSlot-1)/minSlot))
 	var due, bad uint64
 	for i := first; i < len(b.total); i++ {

@@ -3,6 +3,7 @@ package score
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -27,11 +28,11 @@ func measures(h *history.History, b *book, p points, c *Card) []Measure {
 
 // measure finds the value of a metric. Where there is no evidence it is not known, and Why says so.
 func measure(name, class string, h *history.History, b *book, p points, c *Card) Measure {
-	m := Measure{Metric: name, Known: b.span.length() > 0}
-	for _, known := range spec.Metrics() {
-		if known.Name == name {
-			m.Unit = known.Unit
-		}
+	name, class, unit := named(name, class, c.Classes)
+	m := Measure{Metric: name, Unit: unit, Known: b.span.length() > 0}
+	if unit == "" {
+		m.Known, m.Why = false, "this Gauntlet does not measure "+name
+		return m
 	}
 	if class != "" {
 		m.Metric = class + "_" + name
@@ -41,7 +42,7 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 	case "failover":
 		return m.failover(c)
 	case "after_effect":
-		return m.after(c)
+		return m.after(h, b, c)
 	case "lost_writes", "duplicated_writes", "resurrected_writes", "diverged_rows":
 		return m.ofData(name, c.Data)
 	case "replication_lag":
@@ -55,6 +56,20 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 		return m
 	}
 	return m.ofAll(name, b)
+}
+
+// named splits a metric such as write_outage into the metric and its class, and finds the unit; "" if there is no such metric.
+func named(name, class string, classes []Class) (string, string, string) {
+	for _, known := range spec.Metrics() {
+		if known.Name == name {
+			return name, class, known.Unit
+		}
+		of, ok := strings.CutSuffix(name, "_"+known.Name)
+		if ok && known.PerClass && class == "" && slices.ContainsFunc(classes, func(c Class) bool { return c.Name == of }) {
+			return known.Name, of, known.Unit
+		}
+	}
+	return name, class, ""
 }
 
 // ofAll measures all classes together.
@@ -189,12 +204,16 @@ func (m Measure) failover(c *Card) Measure {
 	return m
 }
 
+const notSteady = "not steady again within the recording"
+
 // after is the longest of all steps.
-func (m Measure) after(c *Card) Measure {
+func (m Measure) after(h *history.History, b *book, c *Card) Measure {
 	m.Known = len(c.Faults) > 0
-	for _, hit := range c.Faults {
+	for i, hit := range c.Faults {
 		if hit.After == nil {
-			m.Known, m.Why = false, "not steady again within the recording"
+			if m.Known, m.Why = false, notSteady; !watchedAfter(b, h.Faults[i]) {
+				m.Why = notWatched
+			}
 			return m
 		}
 		m.Value = exactly(max(m.Value.Value, *hit.After))

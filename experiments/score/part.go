@@ -33,7 +33,7 @@ const (
 
 // parts rates what applies. What applies is decided by the experiment's steps and the topology's roles, never by a flag.
 func parts(e spec.Experiment, h *history.History, b *book, p points, c *Card) []Part {
-	out := []Part{lostPart(b, c), failoverPart(e, h, c), afterPart(e, h, c), dataPart(h, c), pressurePart(h, p), {
+	out := []Part{lostPart(b, c), failoverPart(e, h, c), afterPart(e, h, b, c), dataPart(h, c), pressurePart(h, p), {
 		Name: "alerting", Weight: weightAlerting, Quantity: "alerts against an oracle", Why: "not measured: this version evaluates no alert rules",
 	}}
 	var weights float64
@@ -96,13 +96,13 @@ func failoverPart(e spec.Experiment, h *history.History, c *Card) Part {
 	return p
 }
 
-func afterPart(e spec.Experiment, h *history.History, c *Card) Part {
+func afterPart(e spec.Experiment, h *history.History, b *book, c *Card) Part {
 	p := Part{Name: "after-effect", Weight: weightAfter, Applicable: len(e.Steps) > 0, Threshold: afterThreshold, Utility: exactly(1)}
 	p.Known = p.Applicable && len(c.Faults) == len(e.Steps)
 	for i, hit := range c.Faults {
 		switch {
-		case h.Faults[i].Began == 0 || h.Faults[i].Healed == 0:
-			p.Known = false
+		case hit.After == nil && !watchedAfter(b, h.Faults[i]):
+			p.Known, p.Why = false, notWatched
 		case hit.After == nil:
 			p.Utility, p.Quantity = exactly(0), "never steady again"
 			return p
@@ -111,7 +111,9 @@ func afterPart(e spec.Experiment, h *history.History, c *Card) Part {
 			p.Utility = exactly(utility(p.X, afterThreshold))
 		}
 	}
-	p.Quantity = fmt.Sprintf("%.1f s from heal to steady", p.X)
+	if p.Quantity = fmt.Sprintf("%.1f s from heal to steady", p.X); p.Applicable && !p.Known {
+		p.Quantity = "not known when it was steady again"
+	}
 	return p
 }
 
@@ -140,10 +142,10 @@ func pressurePart(h *history.History, pt points) Part {
 }
 
 // caps are the limits that safety sets; the score can't be traded above them.
-func caps(h *history.History, c *Card) []Cap {
+func caps(h *history.History, b *book, c *Card) []Cap {
 	var out []Cap
 	for i, hit := range c.Faults {
-		if hit.After == nil && hit.Began != 0 && h.Faults[i].Healed != 0 {
+		if hit.After == nil && watchedAfter(b, h.Faults[i]) {
 			out = append(out, Cap{capNotSteady, fmt.Sprintf("not steady again by itself after step %d", hit.Step+1)})
 		}
 	}

@@ -2,7 +2,6 @@ package score
 
 import (
 	"fmt"
-	"strings"
 
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/spec"
@@ -20,7 +19,7 @@ func Score(e spec.Experiment, h *history.History) Card {
 	c.Data = data(b, h)
 	c.Faults = hits(b, h)
 	c.Parts = parts(e, h, b, p, &c)
-	c.Caps = caps(h, &c)
+	c.Caps = caps(h, b, &c)
 	doubt := doubts(e, h, b, p, c.Load)
 	c.total(len(doubt) > 0)
 	c.Measures = measures(h, b, p, &c)
@@ -74,7 +73,7 @@ func goals(e spec.Experiment, h *history.History, b *book, p points, c *Card) []
 func verdictOf(m Measure, g spec.Goal) Verdict {
 	lo, hi := m.Value.Lo, m.Value.Hi
 	switch {
-	case !m.Known && m.Metric == "after_effect" && g.AtMost != nil && strings.HasPrefix(m.Why, "not steady"):
+	case !m.Known && m.Metric == "after_effect" && g.AtMost != nil && m.Why == notSteady:
 		return Fail // longer than the recording is longer than any bound that it could have shown
 	case !m.Known && g.AtMost != nil && lo > *g.AtMost:
 		return Fail // what is known of it is too long already

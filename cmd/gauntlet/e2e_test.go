@@ -121,20 +121,19 @@ func (inv *invocation) await(t *testing.T, text string, limit time.Duration) {
 	t.Fatalf("no event with %s within %s\n%s", text, limit, inv.stderr.String())
 }
 
-// nothingLeft fails the test if a container, network or volume of Gauntlet's is still there, and removes it.
+// nothingLeft fails the test if a container, network or volume of a topology is still there, and removes it.
 func nothingLeft(t *testing.T) {
 	t.Helper()
-	for _, kind := range []string{"container", "network", "volume"} {
-		args := []string{kind, "ls", "--quiet", "--filter", "label=gauntlet.owner=gauntlet"}
-		if kind == "container" {
-			args = append(args, "--all")
-		}
-		out, err := exec.Command("docker", args...).Output()
-		if err != nil {
-			t.Errorf("docker %v: %v", args, err)
-		}
-		if left := strings.Fields(string(out)); len(left) > 0 {
-			t.Errorf("%d %ss are left behind: %v", len(left), kind, left)
+	for _, top := range compose.All() {
+		project := "label=com.docker.compose.project=gauntlet-" + top.Name
+		for _, args := range [][]string{{"container", "ls", "--all"}, {"network", "ls"}, {"volume", "ls"}} {
+			out, err := exec.Command("docker", append(args, "--quiet", "--filter", project)...).Output()
+			if err != nil {
+				t.Errorf("docker %v: %v", args, err)
+			}
+			if left := strings.Fields(string(out)); len(left) > 0 {
+				t.Errorf("%d %ss of %s are left behind: %v", len(left), args[0], top.Name, left)
+			}
 		}
 	}
 	if t.Failed() && os.Getenv("E2E_KEEP") == "" {

@@ -15,21 +15,34 @@ import (
 	"gauntlet/experiments/score"
 )
 
+// busyTries is how often a run is tried in which the load generator fell behind: a machine that was too busy makes it unknown,
+// which is right and says nothing about the claim.
+const busyTries = 3
+
 // Losing the primary must be measured as an independent client sees it, be scored the same again from the recording alone,
 // and leave nothing behind.
 func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	needDocker(t)
-	state := t.TempDir()
-	inv := gauntlet(t, state, "run", "experiments/primary-kill.yaml", "--out", filepath.Join(state, "runs"))
-	if err := inv.Start(); err != nil {
-		t.Fatal(err)
+	var (
+		state, dir string
+		code       int
+		card       score.Card
+		outages    []witness
+	)
+	for range busyTries {
+		state = t.TempDir()
+		inv := gauntlet(t, state, "run", "experiments/primary-kill.yaml", "--out", filepath.Join(state, "runs"))
+		if err := inv.Start(); err != nil {
+			t.Fatal(err)
+		}
+		inv.await(t, `"warm"`, 10*time.Minute)
+		outages = startWitness(t.Context(), t, 60*time.Second)()
+		code = inv.code(t, inv.Wait())
+		nothingLeft(t)
+		if dir, card = inv.recorded(t); card.Load.VoidedSecs == 0 {
+			break
+		}
 	}
-	inv.await(t, `"warm"`, 10*time.Minute)
-	saw := startWitness(t.Context(), t, 60*time.Second)
-	outages := saw()
-	code := inv.code(t, inv.Wait())
-	nothingLeft(t)
-	dir, card := inv.recorded(t)
 	if code != exitPass || card.Verdict != score.Pass {
 		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)
 	}
@@ -94,8 +107,9 @@ func checkSameAgain(t *testing.T, state, dir string) {
 	}
 	inv := gauntlet(t, state, "score", "--json", dir)
 	want, _ := os.ReadFile(filepath.Join(dir, cardJSON))
-	if err := inv.Run(); err != nil || !bytes.Equal(inv.stdout.Bytes(), want) {
-		t.Errorf("score --json differs from card.json (%v)", err)
+	inv.run(t) // its exit code is the verdict's
+	if !bytes.Equal(inv.stdout.Bytes(), want) {
+		t.Error("score --json differs from card.json")
 	}
 }
 

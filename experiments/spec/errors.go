@@ -20,14 +20,10 @@ type Error struct {
 
 // Error is "file:line:column: problem; mend".
 func (e Error) Error() string {
-	s := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
-	if e.Mend != "" {
-		s += "; " + e.Mend
-	}
-	return s
+	return fmt.Sprintf("%s:%d:%d: %s; %s", e.File, e.Line, e.Column, e.Problem, e.Mend)
 }
 
-// Errors is all that is wrong with a file, in the order of its lines.
+// Errors is all that is wrong with a file, in the order of its lines. It is never empty.
 type Errors []Error
 
 // Error is one line for each.
@@ -51,7 +47,7 @@ func (p *problems) at(n *yaml.Node, mend, format string, args ...any) {
 	p.all = append(p.all, Error{File: p.file, Line: line, Column: column, Problem: fmt.Sprintf(format, args...), Mend: mend})
 }
 
-// err is the sorted Errors, or nil.
+// err is the sorted Errors, or nil. What an alias brings in twice is said once.
 func (p *problems) err() error {
 	if len(p.all) == 0 {
 		return nil
@@ -59,18 +55,21 @@ func (p *problems) err() error {
 	slices.SortStableFunc(p.all, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	p.all = slices.Compact(p.all)
 	return p.all
 }
 
-// among says which names there are and which of them was probably meant.
+// among says which name was probably meant, and which there are.
 func among(what, name string, names []string) string {
+	list := what + ": " + strings.Join(names, ", ")
 	if near := nearest(name, names); near != "" {
-		return fmt.Sprintf("did you mean %q?", near)
+		return fmt.Sprintf("did you mean %q? %s", near, list)
 	}
-	return fmt.Sprintf("%s: %s", what, strings.Join(names, ", "))
+	return list
 }
 
-// nearest is the name that is at most two edits away, "" if none is or the word is too short to tell.
+// nearest is the name that is at most two edits away, else the first one that the word is a part of, such as
+// postgres-primary for primary. It is "" if there is none or the word is too short to tell.
 func nearest(word string, names []string) string {
 	best, least := "", 3
 	for _, n := range names {
@@ -78,11 +77,23 @@ func nearest(word string, names []string) string {
 			best, least = n, d
 		}
 	}
-	return best
+	if best != "" || len(word) < 3 {
+		return best
+	}
+	if i := slices.IndexFunc(names, func(n string) bool { return strings.Contains(n, word) }); i >= 0 {
+		return names[i]
+	}
+	return ""
 }
 
-// edits is the Levenshtein distance.
+// longestWord bounds edits, whose cost grows with the product of the lengths. No name is longer.
+const longestWord = 64
+
+// edits is the Levenshtein distance; words that are too long are far from all.
 func edits(a, b string) int {
+	if len(a) > longestWord {
+		return len(a)
+	}
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j

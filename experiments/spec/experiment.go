@@ -40,6 +40,14 @@ type Goal struct {
 	Line    int
 }
 
+// Name is the metric as a file names it, such as write_outage.
+func (g Goal) Name() string {
+	if g.Class == "" {
+		return g.Metric
+	}
+	return g.Class + "_" + g.Metric
+}
+
 // FaultEnd is when the last step ends, counted from the end of the warm-up. Without steps it is Baseline.
 func (e Experiment) FaultEnd() time.Duration {
 	end := e.Phases.Baseline

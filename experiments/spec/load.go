@@ -3,6 +3,8 @@ package spec
 import (
 	"io/fs"
 	"path"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,28 +20,48 @@ const (
 	defaultLimit       = 500 * time.Millisecond
 	defaultConnections = 64
 	defaultUsers       = 50
+	defaultWeight      = 1
+	defaultMethod      = "GET"
 )
 
-var loadKeys = []string{"rate", "timeout", "limit", "connections", "users", "login", "ops"}
+var (
+	workloadKeys = []string{"rate", "timeout", "limit", "connections", "users", "login", "ops"}
+	loadKeys     = append([]string{"workload"}, workloadKeys...)
+	requestKeys  = []string{"method", "path", "headers", "body"}
+	opKeys       = append([]string{"name", "class", "weight", "ledger"}, requestKeys...)
+	methods      = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+)
+
+var (
+	word        = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)            // of names that become parts of metric names
+	headerName  = regexp.MustCompile("^[0-9A-Za-z!#$%&'*+.^_`|~-]+$") // token of RFC 9110
+	usesID      = regexp.MustCompile(`\{\{\s*id\s*\}\}`)
+	usesToken   = regexp.MustCompile(`\{\{\s*token\s*\}\}`)
+	inHeader    = regexp.MustCompile(`[\x00-\x08\x0a-\x1f\x7f]`) // may not stand in a header's value
+	retryHeader = regexp.MustCompile(`(?i)^(X-)?Idempotency-Key$`)
+)
 
 // load reads the load: a named workload, written out, or a workload with some values replaced.
 func (p *problems) load(o object) (loadgen.Profile, string) {
 	prof := loadgen.Profile{Timeout: defaultTimeout, Limit: defaultLimit, Connections: defaultConnections, Users: defaultUsers}
 	if !o.has("load") {
-		p.at(o.where("load"), "write load: {workload: reference}", "load is missing")
+		p.required(o, "load", "write load: {workload: reference}")
 		return prof, ""
 	}
-	w := p.object(o.values["load"], "load", append([]string{"workload"}, loadKeys...)...)
+	w := p.object(o.values["load"], "load", loadKeys...)
 	name := p.text(w, "workload")
 	if name != "" {
 		prof = p.workload(w, name, prof)
 	}
 	prof = p.profile(w, prof)
-	if len(prof.Ops) == 0 && name == "" && !w.has("ops") {
-		p.at(w.node, "name a workload or write ops out", "the load has no operations")
+	if w.has("workload") {
+		return prof, name
 	}
-	if prof.Rate == 0 && (name == "" || len(prof.Ops) > 0) {
-		p.at(w.where("rate"), "write it like rate: 200/s", "the load has no rate")
+	if w.lacks("ops") && !w.silent["workload"] {
+		p.at(w.node, "name a workload, such as {workload: reference}, or write ops out", "the load has no operations")
+	}
+	if w.has("ops") {
+		p.required(w, "rate", "write it like rate: 200/s")
 	}
 	return prof, name
 }
@@ -48,19 +70,21 @@ func (p *problems) load(o object) (loadgen.Profile, string) {
 func (p *problems) workload(o object, name string, prof loadgen.Profile) loadgen.Profile {
 	text, err := fs.ReadFile(experiments.FS, "workloads/"+name+".yaml")
 	if err != nil {
-		p.at(o.where("workload"), among("there are", name, workloads()), "unknown workload %q", name)
+		p.at(o.where("workload"), among("there are", name, Workloads()), "unknown workload %q", name)
 		return prof
 	}
-	inner := &problems{file: "workloads/" + name + ".yaml"}
+	inner := &problems{file: "experiments/workloads/" + name + ".yaml"}
 	if root, ok := inner.document(text); ok {
-		prof = inner.profile(inner.object(root, "a workload", loadKeys...), prof)
+		w := inner.object(root, "workload", workloadKeys...)
+		inner.required(w, "rate", "write it like rate: 200/s")
+		prof = inner.profile(w, prof)
 	}
 	p.all = append(p.all, inner.all...)
 	return prof
 }
 
-// workloads are the names in the catalogue.
-func workloads() []string {
+// Workloads are the names of the loads that the catalogue has.
+func Workloads() []string {
 	found, _ := fs.Glob(experiments.FS, "workloads/*.yaml") // the pattern is a constant
 	for i, f := range found {
 		found[i] = strings.TrimSuffix(path.Base(f), ".yaml")
@@ -79,65 +103,124 @@ func (p *problems) profile(o object, prof loadgen.Profile) loadgen.Profile {
 		p.at(o.where("limit"), "make the limit shorter than the timeout", "limit %s is longer than the timeout %s: no answer could be slow", prof.Limit, prof.Timeout)
 	}
 	if o.has("login") {
-		r := p.request(p.object(o.values["login"], "login", "method", "path", "headers", "body"))
+		r := p.login(o)
 		prof.Login = &r
 	}
-	if nodes := p.list(o, "ops"); nodes != nil {
-		prof.Ops = p.ops(nodes)
+	if o.has("ops") {
+		prof.Ops = p.ops(o, prof.Login != nil)
 	}
 	return prof
 }
 
-func (p *problems) ops(nodes []*yaml.Node) []loadgen.Op {
+func (p *problems) login(o object) loadgen.Request {
+	w := p.object(o.values["login"], "login", requestKeys...)
+	r := p.request(w)
+	if mentions(r, usesToken) {
+		p.at(w.node, "send the name and password of {{user}} instead", "login uses the {{token}} that it is to bring")
+	}
+	return r
+}
+
+func (p *problems) ops(o object, login bool) []loadgen.Op {
+	nodes := p.list(o, "ops")
+	if len(nodes) == 0 && resolve(o.values["ops"]).Kind == yaml.SequenceNode {
+		p.at(o.where("ops"), "write at least one operation", "the load has no operations")
+	}
 	var out []loadgen.Op
-	seen := map[string]bool{}
+	first := map[string]int{}
 	for _, n := range nodes {
-		o := p.object(n, "an operation", "name", "class", "weight", "ledger", "method", "path", "headers", "body")
-		op := loadgen.Op{
-			Name: p.required(o, "name", "name it, such as name: feed"), Class: p.required(o, "class", "say read, write or session"),
-			Weight: 1, Ledger: p.boolean(o, "ledger"), Request: p.request(o),
+		w := p.object(n, "operation", opKeys...)
+		op := p.op(w, login)
+		if line := first[op.Name]; line != 0 && op.Name != "" {
+			p.at(w.where("name"), "give each its own name", "operation %q is there twice, first on line %d", op.Name, line)
 		}
-		if o.has("weight") {
-			op.Weight = p.number(o, "weight")
-		}
-		if seen[op.Name] {
-			p.at(o.where("name"), "give each its own name", "operation %q is there twice", op.Name)
-		}
-		seen[op.Name] = true
-		if op.Ledger && !mentions(op.Request, "{{id}}") {
-			p.at(n, "put {{id}} into its path, a header or the body", "operation %q is in the ledger but does not send its {{id}}", op.Name)
-		}
+		first[op.Name] = n.Line
 		out = append(out, op)
 	}
 	return out
 }
 
+// op reads an operation. login says whether there are tokens.
+func (p *problems) op(o object, login bool) loadgen.Op {
+	before := len(p.all)
+	op := loadgen.Op{
+		Name: p.word(o, "name", "name it, such as name: feed"), Class: p.word(o, "class", "say read, write or session"),
+		Weight: p.number(o, "weight", defaultWeight), Ledger: p.boolean(o, "ledger"), Request: p.request(o),
+	}
+	sends := mentions(op.Request, usesID)
+	switch {
+	case len(p.all) > before || o.broken: // what was meant is not known
+	case op.Ledger && !sends:
+		p.at(o.node, "put {{id}} into its path, a header or the body", "operation %q is in the ledger but does not send its {{id}}", op.Name)
+	case sends && !op.Ledger:
+		p.at(o.node, "write ledger: true, or use {{rand N}}", "operation %q sends an {{id}} but is not in the ledger", op.Name)
+	case !login && mentions(op.Request, usesToken):
+		p.at(o.node, "give the load a login: a request whose answer has a \"token\"", "operation %q uses {{token}}, but nobody logs in", op.Name)
+	}
+	return op
+}
+
+// word reads a name that can be part of a metric's name.
+func (p *problems) word(o object, key, mend string) string {
+	s := p.required(o, key, mend)
+	if s != "" && !word.MatchString(s) {
+		p.at(o.where(key), "write small letters, digits, - and _, a letter first", "%s: %q is not a plain name", key, s)
+	}
+	return s
+}
+
 func (p *problems) request(o object) loadgen.Request {
-	r := loadgen.Request{Method: strings.ToUpper(p.text(o, "method")), Path: p.required(o, "path", "write it like path: /feed"), Body: p.text(o, "body"), Header: map[string]string{}}
-	if r.Method == "" {
-		r.Method = "GET"
-	}
-	if r.Path != "" && !strings.HasPrefix(r.Path, "/") {
-		p.at(o.where("path"), "begin it with /", "path %q is not absolute", r.Path)
-	}
-	if o.has("headers") {
-		h := resolve(o.values["headers"])
-		for i := 0; i+1 < len(h.Content) && h.Kind == yaml.MappingNode; i += 2 {
-			r.Header[h.Content[i].Value] = h.Content[i+1].Value
+	r := loadgen.Request{Method: defaultMethod, Path: p.required(o, "path", "write it like path: /feed"), Body: p.text(o, "body"), Header: p.headers(o)}
+	if s, ok := p.scalar(o, "method"); ok {
+		r.Method = strings.ToUpper(s)
+		if !slices.Contains(methods, r.Method) {
+			p.at(o.where("method"), among("there are", r.Method, methods), "unknown method %q", s)
 		}
 	}
+	if r.Path != "" && !strings.HasPrefix(r.Path, "/") {
+		p.at(o.where("path"), "begin it with /; the host is the topology's entry", "path %q is not absolute", r.Path)
+	}
 	if err := r.Check(); err != nil {
-		p.at(o.node, "variables are {{id}}, {{user}}, {{token}} and {{rand N}}", "%v", err)
+		p.at(o.node, "mend the variable, or leave its braces out", "%v", err)
 	}
 	return r
 }
 
-func mentions(r loadgen.Request, word string) bool {
-	if strings.Contains(r.Path, word) || strings.Contains(r.Body, word) {
+func (p *problems) headers(o object) map[string]string {
+	out := map[string]string{}
+	if !o.has("headers") {
+		return out
+	}
+	n := resolve(o.values["headers"])
+	if n.Kind != yaml.MappingNode {
+		p.at(o.where("headers"), "write it like headers: {Content-Type: application/json}", "headers must be a mapping")
+		return out
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name, value := n.Content[i], resolve(n.Content[i+1])
+		_, twice := out[name.Value]
+		switch {
+		case twice:
+			p.at(name, "keep one of them", "header %q is there twice", name.Value)
+		case name.Kind != yaml.ScalarNode || !headerName.MatchString(name.Value):
+			p.at(name, "write it like Content-Type", "%q can't be a header's name", name.Value)
+		case retryHeader.MatchString(name.Value):
+			p.at(name, "send the id in another header, such as X-Op-Id", "header %q would let Go's HTTP client repeat writes unseen", name.Value)
+		case value.Kind != yaml.ScalarNode || inHeader.MatchString(value.Value):
+			p.at(n.Content[i+1], "write one line of text; quote it if it begins with { or [", "header %q must have a single value", name.Value)
+		}
+		out[name.Value] = value.Value
+	}
+	return out
+}
+
+// mentions says whether the pattern occurs where variables are filled in.
+func mentions(r loadgen.Request, pattern *regexp.Regexp) bool {
+	if pattern.MatchString(r.Path) || pattern.MatchString(r.Body) {
 		return true
 	}
 	for _, v := range r.Header {
-		if strings.Contains(v, word) {
+		if pattern.MatchString(v) {
 			return true
 		}
 	}
@@ -148,7 +231,7 @@ func mentions(r loadgen.Request, word string) bool {
 func classes(prof loadgen.Profile) []string {
 	var out []string
 	for _, op := range prof.Ops {
-		if !contains(out, op.Class) {
+		if op.Class != "" && !slices.Contains(out, op.Class) {
 			out = append(out, op.Class)
 		}
 	}

@@ -8,30 +8,68 @@ import (
 // Metric is a quantity that a goal can bound.
 type Metric struct {
 	Name     string
-	Unit     string // seconds, ratio in [0,1], count or points of 100
+	Unit     string // seconds, ratio (in [0,1]), count or points (of 100)
+	More     bool   // more is better, so that goals say at_least; else less is better
 	PerClass bool   // may be bound for one operation class: <class>_<name>
+	Needs    Need   // without it there is never evidence, so that a goal on it is refused
 	Doc      string
 }
+
+// Need is what an experiment must have for a metric to be measured at all. Its text says what.
+type Need string
+
+// The needs of metrics. The empty one is no need.
+const (
+	NeedsStep    Need = "a step"
+	NeedsLedger  Need = "an operation with ledger: true"
+	NeedsReplica Need = "a topology with the role postgres-replica"
+)
 
 // Metrics lists what goals can bound. All are over the fault and recovery phases unless they say otherwise.
 func Metrics() []Metric {
 	return []Metric{
-		{"availability", "ratio", true, "1 - lost seconds / length of fault and recovery"},
-		{"lost_seconds", "seconds", true, "sum over slots of the share of bad requests, times the slot's length"},
-		{"outage", "seconds", true, "longest outage window: due time of the first bad request to completion of the first of a stable run"},
-		{"longest_gap", "seconds", true, "longest time without a good completion"},
-		{"p50", "seconds", true, "median latency from due time"},
-		{"p95", "seconds", true, "95th percentile of latency from due time"},
-		{"p99", "seconds", true, "99th percentile of latency from due time"},
-		{"baseline_p99", "seconds", true, "99th percentile of latency in the baseline"},
-		{"failover", "seconds", false, "effect of the fault to the first request of a stable run; the longest of all steps"},
-		{"after_effect", "seconds", false, "heal to steady state: 99 % good and p99 within the limit for 10 s"},
-		{"lost_writes", "count", false, "acknowledged writes that are absent after the heal"},
-		{"duplicated_writes", "count", false, "writes with more than one effect"},
-		{"resurrected_writes", "count", false, "writes that certainly failed and are there all the same"},
-		{"diverged_rows", "count", false, "writes on which a caught-up replica differs from the primary"},
-		{"replication_lag", "seconds", false, "highest replication lag of any replica"},
-		{"score", "points", false, "the experiment's score"},
+		{"availability", "ratio", true, true, "", "1 - lost seconds / length of fault and recovery"},
+		{"lost_seconds", "seconds", false, true, "", "sum over slots of the share of bad requests, times the slot's length"},
+		{"outage", "seconds", false, true, "", "longest outage window: due time of the first bad request to completion of the first of a stable run"},
+		{"longest_gap", "seconds", false, true, "", "longest time without a good completion"},
+		{"p50", "seconds", false, true, "", "median latency from due time"},
+		{"p95", "seconds", false, true, "", "95th percentile of latency from due time"},
+		{"p99", "seconds", false, true, "", "99th percentile of latency from due time"},
+		{"baseline_p99", "seconds", false, true, "", "99th percentile of latency in the baseline"},
+		{"failover", "seconds", false, false, NeedsStep, "effect of the fault to the first request of a stable run; the longest of all steps"},
+		{"after_effect", "seconds", false, false, NeedsStep, "heal to steady state: 99 % good and p99 within the limit for 10 s"},
+		{"lost_writes", "count", false, false, NeedsLedger, "acknowledged writes that are absent after the heal"},
+		{"duplicated_writes", "count", false, false, NeedsLedger, "writes with more than one effect"},
+		{"resurrected_writes", "count", false, false, NeedsLedger, "writes that certainly failed and are there all the same"},
+		{"diverged_rows", "count", false, false, NeedsLedger, "writes on which a caught-up replica differs from the primary"},
+		{"replication_lag", "seconds", false, false, NeedsReplica, "highest replication lag of any replica"},
+		{"score", "points", true, false, "", "the experiment's score"},
+	}
+}
+
+// Better says which is better, more or less.
+func (m Metric) Better() string {
+	if m.More {
+		return "more"
+	}
+	return "less"
+}
+
+// example is a bound as it could be written.
+func (m Metric) example() string {
+	key := "at_most: "
+	if m.More {
+		key = "at_least: "
+	}
+	switch m.Unit {
+	case "seconds":
+		return key + "10s"
+	case "ratio":
+		return key + "0.99"
+	case "points":
+		return key + "80"
+	default:
+		return key + "0"
 	}
 }
 
@@ -49,16 +87,22 @@ func metric(name string, classes []string) (Metric, string, bool) {
 	return Metric{}, "", false
 }
 
-// metricNames are all names that metric accepts.
-func metricNames(classes []string) []string {
-	var out []string
+// unknownMetric says what to write instead of name.
+func unknownMetric(name string, classes []string) string {
+	var plain, all []string
 	for _, m := range Metrics() {
-		out = append(out, m.Name)
-		if m.PerClass {
-			for _, c := range classes {
-				out = append(out, c+"_"+m.Name)
-			}
+		plain, all = append(plain, m.Name), append(all, m.Name)
+		if !m.PerClass {
+			continue
+		}
+		plain[len(plain)-1] += "*"
+		for _, c := range classes {
+			all = append(all, c+"_"+m.Name)
 		}
 	}
-	return out
+	list := "there are: " + strings.Join(plain, ", ") + " (* also for one class of the load: " + strings.Join(classes, ", ") + "; such as write_outage)"
+	if near := nearest(name, all); near != "" {
+		return `did you mean "` + near + `"? ` + list
+	}
+	return list
 }

@@ -1,0 +1,130 @@
+package spec
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"gauntlet/compose"
+	"gauntlet/loadgen"
+)
+
+var goalKeys = []string{"metric", "at_most", "at_least"}
+
+const goalsMend = "state at least one, such as {metric: availability, at_least: 0.99}"
+
+// goals reads the goals; e has its load and steps already.
+func (p *problems) goals(o object, e Experiment, t compose.Topology) []Goal {
+	nodes := p.list(o, "goals")
+	switch {
+	case o.lacks("goals"):
+		p.at(o.node, goalsMend, "goals are missing: nothing could fail")
+	case len(nodes) == 0 && o.has("goals") && resolve(o.values["goals"]).Kind == yaml.SequenceNode:
+		p.at(o.where("goals"), goalsMend, "there are no goals: nothing could fail")
+	}
+	var out []Goal
+	first := map[string]int{}
+	for _, n := range nodes {
+		g := p.goal(n, e, t)
+		bound := fmt.Sprintf("%s at most: %v", g.Name(), g.AtMost != nil)
+		if line := first[bound]; line != 0 && g.Metric != "" {
+			p.at(n, "keep the stricter one", "%s is bound twice, first on line %d", g.Name(), line)
+		}
+		first[bound] = n.Line
+		out = append(out, g)
+	}
+	return out
+}
+
+func (p *problems) goal(n *yaml.Node, e Experiment, t compose.Topology) Goal {
+	o := p.object(n, "goal", goalKeys...)
+	g := Goal{Line: n.Line}
+	name := p.required(o, "metric", "name one, such as availability")
+	if name == "" {
+		return g
+	}
+	m, class, ok := metric(name, classes(e.Load))
+	if !ok {
+		p.at(o.where("metric"), unknownMetric(name, classes(e.Load)), "unknown metric %q", name)
+		return g
+	}
+	if lacks(m.Needs, e, t) {
+		p.at(o.where("metric"), "add it, or remove the goal", "goal on %s has no evidence without %s", name, m.Needs)
+	}
+	g.Metric, g.Class = m.Name, class
+	if o.has("at_most") == o.has("at_least") {
+		if !o.silent["at_most"] && !o.silent["at_least"] {
+			p.at(n, "write "+m.example(), "goal on %s needs either at_most or at_least", name)
+		}
+		return g
+	}
+	if o.has("at_most") {
+		g.AtMost, g.Text = p.bound(o, "at_most", m), "at most "+p.text(o, "at_most")
+	} else {
+		g.AtLeast, g.Text = p.bound(o, "at_least", m), "at least "+p.text(o, "at_least")
+	}
+	return g
+}
+
+// lacks says whether what a metric needs is not there. An unknown topology has the benefit of the doubt.
+func lacks(need Need, e Experiment, t compose.Topology) bool {
+	switch need {
+	case NeedsStep:
+		return len(e.Steps) == 0
+	case NeedsLedger:
+		return len(e.Load.Ops) > 0 && !slices.ContainsFunc(e.Load.Ops, func(op loadgen.Op) bool { return op.Ledger })
+	case NeedsReplica:
+		return t.Name != "" && !slices.Contains(t.Roles, "postgres-replica")
+	default:
+		return false
+	}
+}
+
+// bound reads a goal's bound in the metric's base unit; nil if it is wrong.
+func (p *problems) bound(o object, key string, m Metric) *float64 {
+	s, ok := p.scalar(o, key)
+	if !ok {
+		return nil
+	}
+	x, fits, mend := quantity(s, m.Unit)
+	if !fits {
+		p.at(o.where(key), mend, "%s: %q is not in the unit of %s (%s)", key, s, m.Name, m.Unit)
+		return nil
+	}
+	return &x
+}
+
+// quantity reads s in a unit of Metric, and says what to write if it does not fit.
+func quantity(s, unit string) (x float64, fits bool, mend string) {
+	if unit == "seconds" {
+		d, err := time.ParseDuration(s)
+		if err == nil && d < 0 {
+			return 0, false, "write a time of 0s or more"
+		}
+		return d.Seconds(), err == nil, durationMend(s)
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	fits = err == nil && x >= 0
+	switch unit {
+	case "ratio":
+		return x, fits && x <= 1, ratioMend(s)
+	case "points":
+		return x, fits && x <= 100, "write 0 to 100"
+	default: // a count; beyond 2^53 a float64 can't tell neighbours apart
+		return x, fits && x == math.Trunc(x) && x < 1<<53, "write a whole number, 0 or more"
+	}
+}
+
+func ratioMend(s string) string {
+	number, percent := strings.CutSuffix(s, "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err == nil && x >= 0 && x <= 100 && (percent || x > 1) {
+		return fmt.Sprintf("write the ratio %.6g", x/100)
+	}
+	return "write a ratio from 0 to 1, such as 0.99"
+}

@@ -207,5 +207,8 @@ func decode(r io.Reader, yield func(loadgen.Sample, error) bool) error {
 				return nil
 			}
 		}
+		if len(d.buf) > 0 { // the checksum does not cover the number
+			return fmt.Errorf("%w: a block holds more requests than it says", ErrDamaged)
+		}
 	}
 }

@@ -110,6 +110,8 @@ func TestDamageIsReported(t *testing.T) {
 		{"cut off", func(b []byte) []byte { return b[:len(b)-5] }},
 		{"flipped bit", func(b []byte) []byte { b[len(b)/2] ^= 1; return b }},
 		{"other file", func(b []byte) []byte { copy(b, "NOTAREQS"); return b }},
+		{"too few counted", func(b []byte) []byte { b[len(magic)+4]--; return b }},
+		{"too many counted", func(b []byte) []byte { b[len(magic)+4]++; return b }},
 		{"huge block", func(b []byte) []byte { b[len(magic)+3] = 0xff; return b }},
 	} {
 		dir := t.TempDir()

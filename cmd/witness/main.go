@@ -40,13 +40,14 @@ func main() {
 	url := flag.String("url", "http://127.0.0.1:18080", "base URL of the load balancer")
 	every := flag.Duration("every", 10*time.Millisecond, "time between writes")
 	length := flag.Duration("for", 60*time.Second, "how long to write")
+	limit := flag.Duration("limit", 500*time.Millisecond, "a slower answer counts as a failed write")
 	flag.Parse()
 	token, err := login(*url)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "witness:", err)
 		os.Exit(1)
 	}
-	for _, o := range outages(watch(*url, token, *every, *length)) {
+	for _, o := range outages(watch(*url, token, *every, *length, *limit)) {
 		line, _ := json.Marshal(o)
 		fmt.Println(string(line))
 	}
@@ -67,7 +68,7 @@ func login(base string) (string, error) {
 }
 
 // watch starts a write each tick, whatever became of the ones before, and returns all of them by due time.
-func watch(base, token string, every, length time.Duration) []attempt {
+func watch(base, token string, every, length, limit time.Duration) []attempt {
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex
@@ -78,7 +79,7 @@ func watch(base, token string, every, length time.Duration) []attempt {
 	for due := begin; due.Sub(begin) < length; due = due.Add(every) {
 		time.Sleep(time.Until(due))
 		wg.Go(func() {
-			ok := write(client, base, token, due.Add(time.Second))
+			ok := write(client, base, token, due.Add(time.Second)) && time.Since(due) <= limit
 			mu.Lock()
 			defer mu.Unlock()
 			all = append(all, attempt{due, time.Now(), ok})

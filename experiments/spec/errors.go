@@ -35,6 +35,9 @@ func (es Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// longestEcho bounds how much of a wrong value is repeated in an error, in bytes.
+const longestEcho = 100
+
 // problems collects what is wrong with one file.
 type problems struct {
 	file string
@@ -43,6 +46,11 @@ type problems struct {
 
 // at notes a problem where n stands.
 func (p *problems) at(n *yaml.Node, mend, format string, args ...any) {
+	for i, a := range args {
+		if s, ok := a.(string); ok && len(s) > longestEcho {
+			args[i] = strings.ToValidUTF8(s[:longestEcho], "") + "..."
+		}
+	}
 	line, column := max(1, n.Line), max(1, n.Column)
 	p.all = append(p.all, Error{File: p.file, Line: line, Column: column, Problem: fmt.Sprintf(format, args...), Mend: mend})
 }
@@ -68,12 +76,12 @@ func among(what, name string, names []string) string {
 	return list
 }
 
-// nearest is the name that is at most two edits away, else the first one that the word is a part of, such as
-// postgres-primary for primary. It is "" if there is none or the word is too short to tell.
+// nearest is the name that is at most two edits away, small and capital letters being the same, else the first one that
+// the word is a part of, such as postgres-primary for primary. It is "" if there is none or the word is too short to tell.
 func nearest(word string, names []string) string {
 	best, least := "", 3
 	for _, n := range names {
-		if d := edits(word, n); d < least && d < len(word) {
+		if d := edits(strings.ToLower(word), strings.ToLower(n)); d < least && d < len(word) {
 			best, least = n, d
 		}
 	}

@@ -31,12 +31,15 @@ func (p *problems) goals(o object, e Experiment, t compose.Topology) []Goal {
 	first := map[string]int{}
 	for _, n := range nodes {
 		g := p.goal(n, e, t)
+		out = append(out, g)
+		if g.AtMost == nil && g.AtLeast == nil {
+			continue
+		}
 		bound := fmt.Sprintf("%s at most: %v", g.Name(), g.AtMost != nil)
-		if line := first[bound]; line != 0 && g.Metric != "" {
+		if line := first[bound]; line != 0 {
 			p.at(n, "keep the stricter one", "%s is bound twice, first on line %d", g.Name(), line)
 		}
 		first[bound] = n.Line
-		out = append(out, g)
 	}
 	return out
 }
@@ -57,16 +60,15 @@ func (p *problems) goal(n *yaml.Node, e Experiment, t compose.Topology) Goal {
 		p.at(o.where("metric"), "add it, or remove the goal", "goal on %s has no evidence without %s", name, m.Needs)
 	}
 	g.Metric, g.Class = m.Name, class
-	if o.has("at_most") == o.has("at_least") {
-		if !o.silent["at_most"] && !o.silent["at_least"] {
-			p.at(n, "write "+m.example(), "goal on %s needs either at_most or at_least", name)
-		}
-		return g
-	}
-	if o.has("at_most") {
-		g.AtMost, g.Text = p.bound(o, "at_most", m), "at most "+p.text(o, "at_most")
-	} else {
-		g.AtLeast, g.Text = p.bound(o, "at_least", m), "at least "+p.text(o, "at_least")
+	switch most, least := o.has("at_most"), o.has("at_least"); {
+	case most && least:
+		p.at(n, "keep one, or make two goals of it", "goal on %s has both at_most and at_least", name)
+	case most:
+		g.AtMost, g.Text = p.bound(o, "at_most", m.Unit), "at most "+p.text(o, "at_most")
+	case least:
+		g.AtLeast, g.Text = p.bound(o, "at_least", m.Unit), "at least "+p.text(o, "at_least")
+	case !o.silent["at_most"] && !o.silent["at_least"]:
+		p.at(n, "add one, such as "+m.example(), "goal on %s has neither at_most nor at_least", name)
 	}
 	return g
 }
@@ -85,19 +87,22 @@ func lacks(need Need, e Experiment, t compose.Topology) bool {
 	}
 }
 
-// bound reads a goal's bound in the metric's base unit; nil if it is wrong.
-func (p *problems) bound(o object, key string, m Metric) *float64 {
+// bound reads a goal's bound in a unit of Metric; nil if it is wrong.
+func (p *problems) bound(o object, key, unit string) *float64 {
 	s, ok := p.scalar(o, key)
 	if !ok {
 		return nil
 	}
-	x, fits, mend := quantity(s, m.Unit)
+	x, fits, mend := quantity(s, unit)
 	if !fits {
-		p.at(o.where(key), mend, "%s: %q is not in the unit of %s (%s)", key, s, m.Name, m.Unit)
+		p.at(o.where(key), mend, "%s: %q is not in the unit of %s, %s", key, s, p.text(o, "metric"), units[unit])
 		return nil
 	}
 	return &x
 }
+
+// units says in words how bounds in a unit of Metric are written.
+var units = map[string]string{"seconds": "a time", "ratio": "a ratio", "points": "points of 100", "count": "a count"}
 
 // quantity reads s in a unit of Metric, and says what to write if it does not fit.
 func quantity(s, unit string) (x float64, fits bool, mend string) {

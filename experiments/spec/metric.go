@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -100,9 +101,9 @@ func unknownMetric(name string, classes []string) string {
 			all = append(all, c+"_"+m.Name)
 		}
 	}
-	list := "there are: " + strings.Join(plain, ", ") + " (* also for one class of the load: " + strings.Join(classes, ", ") + "; such as write_outage)"
 	if near := nearest(name, all); near != "" {
-		return `did you mean "` + near + `"? ` + list
+		return fmt.Sprintf("did you mean %q?", near)
 	}
-	return list
+	return fmt.Sprintf("there are: %s; those with * also for one class of the load (%s), such as write_outage",
+		strings.Join(plain, ", "), strings.Join(classes, ", "))
 }

@@ -2,16 +2,14 @@ package spec
 
 import (
 	"errors"
-	"fmt"
-	"io/fs"
+	"flag"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"gauntlet/experiments"
+	"gauntlet/compose"
 )
 
 func TestParseGood(t *testing.T) {
@@ -27,41 +25,87 @@ func TestParseGood(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares got with a file of testdata.
+func golden(t *testing.T, file, got string) {
+	t.Helper()
+	file = filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (-update writes it anew)\ngot\n%s\nwant\n%s", file, got, want)
+	}
+}
+
 func TestAllErrorsAtOnceInOrderOfLines(t *testing.T) {
-	bad := strings.NewReplacer("warm: 2s", "warm: 2", "kind: kill", "kind: melt", "at_least: 0.99", "at_least: 99", "topology: replicated", "topology: nowhere").Replace(good)
-	_, err := Parse("x.yaml", []byte(bad))
+	_, err := Load("testdata/bad.yaml")
 	var all Errors
 	if !errors.As(err, &all) {
 		t.Fatalf("got %v, want Errors", err)
 	}
-	if len(all) != 4 {
-		t.Errorf("%d errors, want 4:\n%v", len(all), all)
-	}
-	for i := range all[1:] {
-		if all[i].Line > all[i+1].Line {
-			t.Errorf("errors are not in the order of their lines:\n%v", all)
-		}
-	}
-	for _, e := range all {
+	golden(t, "bad.txt", err.Error()+"\n")
+	for i, e := range all {
 		if e.Mend == "" {
 			t.Errorf("no mend for %v", e)
+		}
+		if i > 0 && all[i-1].Line > e.Line {
+			t.Errorf("line %d stands after line %d", e.Line, all[i-1].Line)
 		}
 	}
 }
 
+func TestPlan(t *testing.T) {
+	e, err := Load("primary-kill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "plan.txt", e.Plan().String())
+	var rate, writes float64
+	for _, op := range e.Plan().Ops {
+		rate += op.Rate
+		if op.Ledger {
+			writes += op.Rate
+		}
+	}
+	if rate != 200 || writes != 40 {
+		t.Errorf("%g requests/s of which %g writes, want 200 and 40", rate, writes)
+	}
+}
+
 func TestOverlapOnTheSameTargetsIsRefused(t *testing.T) {
-	step := "  - {at: 5s, for: 5s, on: {role: postgres-primary}, fault: {kind: kill}}\n"
+	const role, web, one = "on: {role: postgres-primary}", "on: {tier: web}", "on: {tier: web, pick: one}"
+	step := func(at, on string) string {
+		return "  - {at: " + at + ", for: 5s, " + on + ", fault: {kind: pause}}\n"
+	}
 	for _, c := range []struct {
-		name, second string
-		refused      bool
+		name, first, second string
+		want                string // "" if they may overlap
 	}{
-		{"same time", strings.Replace(step, "kill", "pause", 1), true},
-		{"one after the other", strings.Replace(step, "at: 5s", "at: 10s", 1), false},
-		{"other targets", strings.Replace(step, "postgres-primary", "postgres-replica", 1), false},
+		{"same time", step("5s", role), step("5s", role), "x.yaml:7:5: the step overlaps the one of line 6 on the same targets (role=postgres-primary); start it at 10s or later, or let the earlier one draw a part of them (pick: one)"},
+		{"begins during the first", step("5s", web), step("9.9s", web), "x.yaml:7:5: the step overlaps the one of line 6"},
+		{"written in the wrong order", step("9s", web), step("5s", web), "x.yaml:6:5: the step overlaps the one of line 7"},
+		{"one by two names", step("5s", "on: {service: db1}"), step("6s", "on: {container: db1}"), "x.yaml:7:5: the step overlaps the one of line 6"},
+		{"one of those that are down", step("5s", web), step("6s", one), "x.yaml:7:5: the step overlaps the one of line 6"},
+		{"draws", step("5s", one), step("6s", one), ""},
+		{"one after the other", step("5s", role), step("10s", role), ""},
+		{"other targets", step("5s", role), step("5s", "on: {role: postgres-replica}"), ""},
+		{"time unknown", step("5s", role), step("x", role), "x.yaml:7:10: at: \"x\" is not a time"},
 	} {
-		_, err := Parse("x.yaml", []byte(strings.Replace(good, step, step+c.second, 1)))
-		if (err != nil) != c.refused {
-			t.Errorf("%s: %v, want refused %v", c.name, err, c.refused)
+		text := good[:strings.Index(good, "  - {at")] + c.first + c.second + good[strings.Index(good, "goals:"):]
+		_, err := Parse("x.yaml", []byte(text))
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: got %v, want no error", c.name, err)
+		case c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n")):
+			t.Errorf("%s: got %v, want %s", c.name, err, c.want)
 		}
 	}
 }
@@ -71,6 +115,9 @@ func TestWithTopologyChecksTheStepsAgain(t *testing.T) {
 	e, err := Parse("x.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := e.WithTopology("replicated-asinc"); !errors.Is(err, compose.ErrNoTopology) {
+		t.Errorf("unknown topology: %v", err)
 	}
 	if _, err := e.WithTopology("replicated-async"); err == nil || !strings.Contains(err.Error(), "x.yaml:6:") {
 		t.Errorf("replicated-async has no synchronous standby; got %v", err)
@@ -82,100 +129,116 @@ func TestWithTopologyChecksTheStepsAgain(t *testing.T) {
 
 func TestLoadFindsFilesAndTheCatalogue(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"primary-kill", "primary-kill.yaml", "experiments/primary-kill.yaml", "experiments/mutants/stale-failover.yaml", "stale-failover"} {
-		if _, err := Load(name); err != nil {
-			t.Errorf("Load(%s): %v", name, err)
+	for _, name := range []string{
+		"primary-kill", "primary-kill.yaml", "experiments/primary-kill.yaml", "./experiments/primary-kill.yaml", "experiments/primary-kill",
+		"experiments/mutants/stale-failover.yaml", "mutants/stale-failover", "stale-failover",
+	} {
+		e, err := Load(name)
+		if err != nil || !strings.HasPrefix(e.File, "experiments/") || e.Name != strings.TrimSuffix(filepath.Base(name), ".yaml") {
+			t.Errorf("Load(%s): %s of %s, %v", name, e.Name, e.File, err)
 		}
 	}
-	if _, err := Load("primary-kil"); !errors.Is(err, ErrNoExperiment) || !strings.Contains(err.Error(), "primary-kill") {
-		t.Errorf("Load(primary-kil): %v, want ErrNoExperiment and a suggestion", err)
-	}
-	if err := os.WriteFile("mine.yaml", []byte(good), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile("bad.yaml", []byte("claim: x"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	all, err := LoadAll(".")
-	if len(all) != 1 || err == nil || !strings.Contains(err.Error(), "bad.yaml:1:1") {
-		t.Errorf("LoadAll(.): %d experiments, %v; want one, and the errors of bad.yaml", len(all), err)
+	for name, want := range map[string]string{
+		"primary-kil":         `did you mean "primary-kill"?`,
+		"nowhere/x.yaml":      "there are: primary-kill, primary-pause, steady, web-crash",
+		"workloads/reference": "neither a file nor in the catalogue",
+		"../primary-kill":     "neither a file nor in the catalogue",
+		"":                    "neither a file nor in the catalogue",
+	} {
+		if _, err := Load(name); !errors.Is(err, ErrNoExperiment) || !strings.Contains(err.Error(), want) {
+			t.Errorf("Load(%q): %v, want ErrNoExperiment and %s", name, err, want)
+		}
 	}
 }
 
-// The catalogue parses, and its README lists it with its claims.
-func TestCatalogueAndItsReadmeAgree(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
-	if err != nil {
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestLoadPrefersTheFileOnDisk(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "steady.yaml", strings.Replace(good, "claim: c", "claim: mine", 1))
+	if e, err := Load("steady.yaml"); err != nil || e.Claim != "mine" {
+		t.Errorf("got claim %q, %v, want mine", e.Claim, err)
+	}
+	write(t, "large.yaml", strings.Repeat("#", maxFile+1))
+	if _, err := Load("large.yaml"); err == nil || !strings.Contains(err.Error(), "larger than 1024 KiB") {
+		t.Errorf("large file: %v", err)
+	}
+	write(t, ".yaml", good)
+	if _, err := Load(".yaml"); err == nil || !strings.Contains(err.Error(), "name the file like") {
+		t.Errorf("file without a name: %v", err)
+	}
+}
+
+func TestLoadAll(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if all, err := LoadAll("experiments/"); err != nil || len(all) != len(Names()) {
+		t.Errorf("LoadAll(experiments/) without that folder: %d experiments, %v; want the catalogue's %d", len(all), err, len(Names()))
+	}
+	if all, err := LoadAll("experiments/mutants"); err != nil || len(all) != len(Mutants()) || len(all) == 0 {
+		t.Errorf("LoadAll(experiments/mutants): %d experiments, %v", len(all), err)
+	}
+	if _, err := LoadAll("."); !errors.Is(err, ErrNoExperiment) {
+		t.Errorf("LoadAll of an empty folder: %v, want ErrNoExperiment", err)
+	}
+	write(t, "mine.yaml", good)
+	write(t, "bad.yaml", "claim: x")
+	write(t, "worse.yaml", "claim: [")
+	all, err := LoadAll(".")
+	if len(all) != 1 || err == nil || !strings.Contains(err.Error(), "bad.yaml:1:1") || !strings.Contains(err.Error(), "worse.yaml:1:") {
+		t.Errorf("LoadAll(.): %d experiments, %v; want one, and the errors of bad.yaml and worse.yaml", len(all), err)
+	}
+}
+
+// All of the catalogue can run within the time that a user is promised for one experiment, the start included.
+func TestCatalogueIsShort(t *testing.T) {
 	all, err := Catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range all {
-		row := fmt.Sprintf("| [%s](%s.yaml) | %s | %s |", e.Name, e.Name, e.Topology, e.Claim)
-		if !strings.Contains(string(readme), row) {
-			t.Errorf("experiments/README.md lacks the row\n%s", row)
-		}
-	}
-	for _, m := range Metrics() {
-		star := ""
-		if m.PerClass {
-			star = " *"
-		}
-		row := fmt.Sprintf("| `%s`%s | %s | %s |", m.Name, star, m.Unit, m.Doc)
-		if !strings.Contains(string(readme), row) {
-			t.Errorf("experiments/README.md lacks the row\n%s", row)
-		}
-	}
-	mutants, err := fs.Glob(experiments.FS, "mutants/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range mutants {
-		if _, err := Load(path.Base(m)); err != nil {
-			t.Error(err)
+		if e.Length() > 100*time.Second {
+			t.Errorf("%s is under load for %s, want at most 100s", e.Name, e.Length())
 		}
 	}
 }
 
-// The YAML examples of the README parse.
-func TestReadmeExamplesParse(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
+// The mutant and its sound sibling get the same faults.
+func TestTheMutantRunsOnItsSoundSibling(t *testing.T) {
+	e, err := Load("stale-failover")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := strings.Split(string(readme), "```yaml\n")[1:]
-	if len(blocks) < 2 {
-		t.Fatalf("%d YAML examples in experiments/README.md, want at least 2", len(blocks))
+	sound, err := e.WithTopology("replicated")
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i, b := range blocks {
-		text, _, _ := strings.Cut(b, "```")
-		if !strings.HasPrefix(text, "claim:") {
-			text = "claim: c\ntopology: replicated\n" + text + "goals: [{metric: availability, at_least: 0.9}]\n"
-		}
-		if _, err := Parse(fmt.Sprintf("example-%d.yaml", i+1), []byte(text)); err != nil {
-			t.Error(err)
-		}
+	if e.Topology != "replicated-stale" || sound.Topology != "replicated" || len(sound.Steps) != len(e.Steps) {
+		t.Errorf("%d steps on %s, %d on %s", len(e.Steps), e.Topology, len(sound.Steps), sound.Topology)
 	}
 }
 
-// Any text gives an experiment or errors with lines; never a panic.
-func FuzzParse(f *testing.F) {
-	f.Add(good)
-	f.Add("claim: [c")
-	f.Add("steps: [{on: {exclude: {a: b}}, fault: {kind: stop, timeout: 1h}}]")
-	f.Add("a: &a [*a]")
-	f.Fuzz(func(t *testing.T, text string) {
-		_, err := Parse("fuzz.yaml", []byte(text))
-		var all Errors
-		if err != nil && !errors.As(err, &all) {
-			t.Errorf("error of type %T: %v", err, err)
+func TestRecordedOutlivesItsTopology(t *testing.T) {
+	text := strings.Replace(good, "topology: replicated", "topology: from-long-ago", 1)
+	if _, err := Parse("x.yaml", []byte(text)); err == nil {
+		t.Error("an unknown topology was parsed")
+	}
+	e, err := Recorded("x", text)
+	if err != nil || e.Topology != "from-long-ago" || e.Name != "x" || len(e.Goals) != 1 {
+		t.Errorf("got %s on %s, %v", e.Name, e.Topology, err)
+	}
+}
+
+func TestEditsAndNearest(t *testing.T) {
+	for _, c := range []struct{ word, want string }{
+		{"kil", "kill"}, {"KILL", "kill"}, {"pausee", "pause"}, {"cr", ""}, {"", ""}, {"rash", "crash"}, {"network", ""}, {strings.Repeat("k", 1000), ""},
+	} {
+		if got := nearest(c.word, []string{"kill", "crash", "pause", "stop"}); got != c.want {
+			t.Errorf("nearest(%.10q) = %q, want %q", c.word, got, c.want)
 		}
-		for _, e := range all {
-			if e.Line < 1 || e.Column < 1 || e.Problem == "" {
-				t.Errorf("incomplete error %+v", e)
-			}
-		}
-	})
+	}
 }

@@ -158,18 +158,24 @@ func (p *problems) fields(n *yaml.Node, f chaos.Fault) {
 // overlaps refuses a step that finds all its targets disturbed already: one on the same targets began before, took all of
 // them and is not over. Steps that draw a part may overlap, because what is disturbed is not drawn again.
 func (p *problems) overlaps(nodes []*yaml.Node, steps []chaos.Step, t compose.Topology) {
+	whom := make([]string, len(steps))
+	for i, s := range steps {
+		whom[i] = targets(s.On, t)
+	}
 	for i, late := range steps {
 		for j, early := range steps {
-			if i == j || early.At > late.At || early.At == late.At && j > i || early.At == unknown || early.For == unknown {
+			if whom[i] == "" || whom[i] != whom[j] || !during(late.At, early) || late.At == early.At && j >= i || !takesAll(early.On) {
 				continue
 			}
-			whom := targets(late.On, t)
-			if late.At < early.At+early.For && takesAll(early.On) && whom != "" && whom == targets(early.On, t) {
-				p.at(nodes[i], fmt.Sprintf("start it at %s or later, or let the earlier one draw a part of them (pick: one)", short(early.At+early.For)),
-					"the step overlaps the one of line %d on the same targets (%s)", nodes[j].Line, whom)
-			}
+			p.at(nodes[i], fmt.Sprintf("start it at %s or later, or let the earlier one draw a part of them (pick: one)", short(early.At+early.For)),
+				"the step overlaps the one of line %d on the same targets (%s)", nodes[j].Line, whom[i])
 		}
 	}
+}
+
+// during says whether the step lasts at that time. Times that were written wrongly are during nothing.
+func during(at time.Duration, s chaos.Step) bool {
+	return s.At != unknown && s.For != unknown && s.At <= at && at < s.At+s.For
 }
 
 // targets is the selector without what it draws or leaves out; "" if it names nobody.

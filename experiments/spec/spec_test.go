@@ -242,3 +242,27 @@ func TestEditsAndNearest(t *testing.T) {
 		}
 	}
 }
+
+func TestWithSeedReachesTheLoad(t *testing.T) {
+	e, err := Load("primary-kill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.WithSeed(99); got.Seed != 99 || got.Load.Seed != 99 || e.Seed != 7 || e.Load.Seed != 7 {
+		t.Errorf("got seeds %d and %d, and %d and %d before; want 99, 99, 7, 7", got.Seed, got.Load.Seed, e.Seed, e.Load.Seed)
+	}
+}
+
+// What is written once and used twice counts as written at both places, and its mistakes are said once.
+func TestAliases(t *testing.T) {
+	text := strings.Replace(good, "on: {role: postgres-primary}", "on: &one {tier: web, pick: one}", 1)
+	text = strings.Replace(text, "goals:", "  - {at: 7s, for: 5s, on: *one, fault: {kind: pause}}\ngoals:", 1)
+	e, err := Parse("x.yaml", []byte(text))
+	if err != nil || len(e.Steps) != 2 || e.Steps[1].On.Tier != "web" {
+		t.Fatalf("%d steps, %v", len(e.Steps), err)
+	}
+	_, err = Parse("x.yaml", []byte(strings.Replace(text, "pick: one", "pick: most", 1)))
+	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "x.yaml:6:") {
+		t.Errorf("got %v, want one error on line 6", err)
+	}
+}

@@ -37,7 +37,7 @@ type meter struct {
 	outages outages
 	normal  *hdrhistogram.Histogram // latencies of answered requests in µs, baseline
 	judged  *hdrhistogram.Histogram // the same, fault and recovery
-	lastEnd time.Duration
+	good    completions
 	okBase  uint64
 }
 
@@ -50,8 +50,9 @@ type lagSecond struct{ due, late uint64 }
 func (l *lagSecond) void() bool { return l.late*100 > l.due }
 
 func newMeter(name, region string, rate float64, sp span) *meter {
-	m := &meter{Class: Class{Name: name, Region: region}, rate: rate, span: sp, slot: slotOf(rate), seconds: map[int64]*lagSecond{}, lastEnd: sp.from}
+	m := &meter{Class: Class{Name: name, Region: region}, rate: rate, span: sp, slot: slotOf(rate), seconds: map[int64]*lagSecond{}}
 	m.slots = make([]slot, (sp.length()+m.slot-1)/m.slot)
+	m.good = newCompletions(sp)
 	m.outages.resolution = time.Duration(float64(time.Second) / rate)
 	m.normal, m.judged = newHistogram(), newHistogram()
 	return m
@@ -73,6 +74,9 @@ func (m *meter) add(s loadgen.Sample, limit time.Duration) {
 		return
 	}
 	m.outages.add(s.Due, s.End, bad)
+	if !bad {
+		m.good.add(s.End)
+	}
 	if s.Due < m.span.from || m.span.from == m.span.baseline {
 		if s.Out == loadgen.OK {
 			recordLatency(m.normal, s.Latency())
@@ -105,9 +109,6 @@ func (m *meter) judge(s loadgen.Sample, bad bool) {
 	sl.due++
 	if bad {
 		sl.bad++
-	} else {
-		m.LongestGap = max(m.LongestGap, s.End-m.lastEnd)
-		m.lastEnd = max(m.lastEnd, s.End)
 	}
 	sec := m.seconds[int64(s.Due/time.Second)]
 	if sec == nil {
@@ -126,7 +127,7 @@ func isBad(s loadgen.Sample, limit time.Duration) bool {
 
 // finish computes the class's figures.
 func (m *meter) finish() Class {
-	m.LongestGap = max(m.LongestGap, m.span.to-m.lastEnd)
+	m.LongestGap = m.good.longestGap()
 	for i := range m.slots {
 		m.LostSeconds += m.lost(i)
 	}
@@ -142,10 +143,11 @@ func (m *meter) finish() Class {
 	return m.Class
 }
 
-// lost is the lost seconds of one slot; a voided one has none.
+// lost is the lost seconds of one slot; one that reaches into a voided second has none.
 func (m *meter) lost(i int) float64 {
 	s := m.slots[i]
-	if s.due == 0 || m.isVoid(m.span.from+time.Duration(i)*m.slot) {
+	from := m.span.from + time.Duration(i)*m.slot
+	if s.due == 0 || m.voided(from, from+m.slot) > 0 {
 		return 0
 	}
 	return m.slot.Seconds() * float64(s.bad) / float64(s.due)

@@ -41,7 +41,7 @@ func data(b *book, h *history.History) Data {
 	}
 	d.Known = true
 	d.compare(b.ends, primary)
-	d.diverge(h.Reads, primary, uint64(max(1, len(b.ends))-1))
+	d.diverge(h.Reads, h.Header.Replicas, primary, uint64(max(1, len(b.ends))-1))
 	if rate := ledgerRate(h); rate > 0 {
 		d.RPOSeconds = float64(d.Lost) / rate
 	}
@@ -90,7 +90,7 @@ func (d *Data) compare(ends []loadgen.Outcome, primary history.ReadBack) {
 }
 
 // diverge counts the ids on which a replica that had replayed everything differs from the primary.
-func (d *Data) diverge(reads []history.ReadBack, primary history.ReadBack, highest uint64) {
+func (d *Data) diverge(reads []history.ReadBack, nodes []string, primary history.ReadBack, highest uint64) {
 	want := newIDs(primary.Present, highest)
 	var silent []string
 	for _, r := range reads {
@@ -106,6 +106,11 @@ func (d *Data) diverge(reads []history.ReadBack, primary history.ReadBack, highe
 			if got.has(id) != want.has(id) {
 				d.Diverged++
 			}
+		}
+	}
+	for _, name := range nodes {
+		if !slices.ContainsFunc(reads, func(r history.ReadBack) bool { return r.Node == name }) {
+			silent = append(silent, name)
 		}
 	}
 	if len(silent) > 0 {

@@ -106,6 +106,11 @@ func wrongTarget(step, role string, h *history.History, f history.Fault) []strin
 			out = append(out, fmt.Sprintf("%s asked for %s, but the pollers saw %s as %q: the wrong container may have been hit", step, role, name, got))
 		}
 	}
+	for _, name := range h.Header.Replicas {
+		if want == "primary" && !slices.Contains(f.On, name) && stateAt(h.Changes, probe.Role, name, f.Asked) == want {
+			out = append(out, fmt.Sprintf("%s asked for %s, but %s was primary too: the wrong container may have been hit", step, role, name))
+		}
+	}
 	return out
 }
 
@@ -125,6 +130,9 @@ func stateAt(changes []probe.Change, what, target string, t time.Duration) strin
 func strangers(h *history.History) []string {
 	var out []string
 	for _, ev := range h.Engine {
+		if i := slices.IndexFunc(h.Phases, func(p history.PhaseStart) bool { return p.Name == "down" }); i >= 0 && ev.At >= h.Phases[i].At {
+			continue // it was taken down
+		}
 		explained := slices.ContainsFunc(h.Faults, func(f history.Fault) bool {
 			return window(h, f).Explains(chaos.Event{Container: ev.Container, Action: ev.Action, At: h.Header.Origin.Add(ev.At)}, explainSlack)
 		})

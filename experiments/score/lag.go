@@ -50,13 +50,13 @@ func readPoints(h *history.History, sp span) points {
 				cover[pt.Target] = &coverage{}
 				pollers = append(pollers, pt.Target)
 			}
-			cover[pt.Target].add(pt.Value)
+			cover[pt.Target].add(pt.Value, disturbed(h, pt.At))
 		}
 	}
 	slices.Sort(pollers)
 	for _, name := range pollers {
-		if c := cover[name]; c.mean() < minCoverage && !isHit(h, name) {
-			p.thin = append(p.thin, fmt.Sprintf("%s (%.0f %%)", name, 100*c.mean()))
+		if c := cover[name].worst(); c < minCoverage && !isHit(h, name) {
+			p.thin = append(p.thin, fmt.Sprintf("%s (%.0f %%)", name, 100*c))
 		}
 	}
 	return p
@@ -97,15 +97,39 @@ func (p *points) answers(h *history.History, pt probe.Point) {
 // minCoverage is the share of polls that must have given an answer.
 const minCoverage = 0.9
 
-// coverage is the mean of a poller's shares of answered polls.
-type coverage struct {
+// coverage is how often a poller had an answer: over all of the judged time, and while a fault lasted. Ten blind seconds may
+// be few of all, and yet all that matter.
+type coverage struct{ all, fault mean }
+
+func (c *coverage) add(share float64, disturbed bool) {
+	c.all.add(share)
+	if disturbed {
+		c.fault.add(share)
+	}
+}
+
+// worst is the lower of the two.
+func (c *coverage) worst() float64 {
+	if c.fault.n == 0 {
+		return c.all.value()
+	}
+	return min(c.all.value(), c.fault.value())
+}
+
+type mean struct {
 	sum float64
 	n   int
 }
 
-func (c *coverage) add(x float64) { c.sum, c.n = c.sum+x, c.n+1 }
+func (m *mean) add(x float64) { m.sum, m.n = m.sum+x, m.n+1 }
 
-func (c *coverage) mean() float64 { return c.sum / float64(max(1, c.n)) }
+func (m *mean) value() float64 { return m.sum / float64(max(1, m.n)) }
+
+// disturbed says whether the second that ended at t was, for the most part, one of a fault.
+func disturbed(h *history.History, t time.Duration) bool {
+	mid := t - time.Second/2
+	return slices.ContainsFunc(h.Faults, func(f history.Fault) bool { return f.Began != 0 && mid >= f.Began && mid < f.HealAsked })
+}
 
 // isHit says whether a poller asks a node that a fault hit: that it does not answer is the point.
 func isHit(h *history.History, poller string) bool {

@@ -124,6 +124,8 @@ func dataPart(h *history.History, c *Card) Part {
 	p.Quantity = fmt.Sprintf("%d of %d acknowledged writes lost", d.Lost, d.Acknowledged)
 	if !d.clean() {
 		p.Utility = exactly(min(0.6, utility(d.RPOSeconds, rpoThreshold)))
+	} else if d.Why != "" {
+		p.Utility.Lo = 0.6 // a replica that was not read may differ
 	}
 	return p
 }

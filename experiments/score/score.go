@@ -17,7 +17,7 @@ func Score(e spec.Experiment, h *history.History) Card {
 		c.Classes = append(c.Classes, m.finish())
 	}
 	c.Data = data(b, h)
-	c.Faults = hits(b, h)
+	c.Faults = hits(b, h, p)
 	c.Parts = parts(e, h, b, p, &c)
 	c.Caps = caps(h, b, &c)
 	doubt := doubts(e, h, b, p, c.Load)

@@ -60,14 +60,14 @@ func (e *Engine) findEngine(ctx context.Context) error {
 	}
 	api, err := client.NewClientWithOpts(opts...)
 	if err != nil {
-		return fmt.Errorf("Docker: %w; check DOCKER_HOST", err)
+		return fmt.Errorf("docker: %w; check DOCKER_HOST", err)
 	}
 	if err := checkHost(api.DaemonHost()); err != nil {
 		return errors.Join(err, api.Close())
 	}
 	info, err := api.Info(ctx)
 	if err != nil {
-		return errors.Join(fmt.Errorf("Docker: %w; start it (systemctl start docker), or join its group (usermod -aG docker $USER), or set DOCKER_HOST", err), api.Close())
+		return errors.Join(fmt.Errorf("docker: %w; start it (systemctl start docker), or join its group (usermod -aG docker $USER), or set DOCKER_HOST", err), api.Close())
 	}
 	if err := checkEngine(info); err != nil {
 		return errors.Join(err, api.Close())
@@ -80,10 +80,10 @@ func (e *Engine) findEngine(ctx context.Context) error {
 // checkEngine says what keeps this engine from running a topology.
 func checkEngine(info system.Info) error {
 	if info.OSType != "linux" {
-		return fmt.Errorf("Docker: the engine runs %s containers; switch it to Linux containers", info.OSType)
+		return fmt.Errorf("docker: the engine runs %s containers; switch it to Linux containers", info.OSType)
 	}
 	if olderThan(info.ServerVersion, minEngine) {
-		return fmt.Errorf("Docker: engine %s is older than %s; upgrade it", info.ServerVersion, minEngine)
+		return fmt.Errorf("docker: engine %s is older than %s; upgrade it", info.ServerVersion, minEngine)
 	}
 	return checkDisk(info.DockerRootDir)
 }
@@ -97,7 +97,7 @@ func checkHost(host string) error {
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("Docker: the engine at %s is on another machine, whose 127.0.0.1 can't be reached from here; run gauntlet there, or unset DOCKER_HOST", host)
+	return fmt.Errorf("docker: the engine at %s is on another machine, whose 127.0.0.1 can't be reached from here; run gauntlet there, or unset DOCKER_HOST", host)
 }
 
 // contextHost is the engine that the docker command talks to, where its configuration names one, such as that of Docker Desktop
@@ -133,13 +133,13 @@ func (e *Engine) findCompose(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("Compose: neither \"docker compose\" nor \"docker-compose\" works; install the plugin (docker-compose-plugin) or Debian's docker-compose")
+	return errors.New("compose: neither \"docker compose\" nor \"docker-compose\" works; install the plugin (docker-compose-plugin) or Debian's docker-compose")
 }
 
 // findCLI looks for the docker command, which builds the images.
 func findCLI() error {
 	if _, err := exec.LookPath("docker"); err != nil {
-		return errors.New("Docker: no docker command in PATH; install the client (Debian: docker.io or docker-cli)")
+		return errors.New("docker: no docker command in PATH; install the client (Debian: docker.io or docker-cli)")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func Login(ctx context.Context, p Profile, base string) (Sessions, error) {
 	if err != nil {
 		return Sessions{}, fmt.Errorf("%w: %w", ErrLogin, err)
 	}
-	pool := newTransport(ctx, loginConnections, loginTimeout)
+	pool := newTransport(ctx, dialTCP(loginTimeout), loginConnections, loginTimeout)
 	defer pool.CloseIdleConnections()
 	l := &lane{index: -1, request: r, profile: p, target: Target{Base: strings.TrimSuffix(base, "/")}, base: pool}
 	tokens := make([]string, p.Users)
@@ -105,7 +105,7 @@ func (l *lane) token(ctx context.Context, user int) (string, error) {
 		return "", err
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return "", fmt.Errorf("answered %s", http.StatusText(res.StatusCode))
+		return "", fmt.Errorf("answered %s", res.Status)
 	}
 	var answer struct {
 		Token string `json:"token"`

@@ -34,6 +34,11 @@ type Report struct {
 // less). A slow emit delays no request: samples wait in memory. When ctx ends Run stops at once: requests not yet due were
 // never planned, those in flight get samples, and the context's error is returned beside the report.
 func Run(ctx context.Context, p Profile, t Target, emit func(Sample)) (Report, error) {
+	return runOver(ctx, dialTCP(p.Timeout), p, t, emit)
+}
+
+// runOver is Run over a network of choice.
+func runOver(ctx context.Context, dial dialFunc, p Profile, t Target, emit func(Sample)) (Report, error) {
 	t.Base = strings.TrimSuffix(t.Base, "/")
 	lanes, err := prepare(p, t)
 	if err != nil {
@@ -45,7 +50,7 @@ func Run(ctx context.Context, p Profile, t Target, emit func(Sample)) (Report, e
 	for _, l := range lanes {
 		pool := pools[l.op.Class]
 		if pool == nil {
-			pool = newTransport(poolCtx, p.Connections, p.Timeout)
+			pool = newTransport(poolCtx, dial, p.Connections, p.Timeout)
 			defer pool.CloseIdleConnections()
 			pools[l.op.Class] = pool
 		}

@@ -20,19 +20,24 @@ func dialTimeout(timeout time.Duration) time.Duration {
 	return min(timeout, max(shortDial, min(timeout/2, longDial)))
 }
 
+// dialFunc opens a connection, as http.Transport's DialContext does.
+type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// dialTCP is the real network. It binds no local address (that would spend one port per connection over all destinations)
+// and keeps no DNS answer, so that a name that moves is followed by the next dial.
+func dialTCP(timeout time.Duration) dialFunc {
+	return (&net.Dialer{Timeout: dialTimeout(timeout), KeepAlive: 15 * time.Second}).DialContext
+}
+
 // newTransport makes the connection pool of one operation class. It takes nothing from the environment, follows HTTP/1.1
 // keep-alive and never unpacks a body. Dials end with ctx.
-//
-// Note: no local address is bound (that would spend one port per connection over all destinations) and no DNS answer is kept,
-// so that a name that moves is followed by the next dial.
-func newTransport(ctx context.Context, connections int, timeout time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: dialTimeout(timeout), KeepAlive: 15 * time.Second}
+func newTransport(ctx context.Context, dial dialFunc, connections int, timeout time.Duration) *http.Transport {
 	return &http.Transport{
 		DialContext: func(dialCtx context.Context, network, addr string) (net.Conn, error) {
 			dialCtx, cancel := context.WithCancel(dialCtx)
 			defer cancel()
 			defer context.AfterFunc(ctx, cancel)()
-			c, err := dialer.DialContext(dialCtx, network, addr)
+			c, err := dial(dialCtx, network, addr)
 			if err != nil {
 				return nil, err
 			}

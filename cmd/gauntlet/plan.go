@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
-	"time"
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/docker"
@@ -22,32 +21,10 @@ func printPlans(ctx context.Context, all []spec.Experiment) error {
 		if i > 0 {
 			fmt.Println()
 		}
-		printPlan(os.Stdout, e)
+		fmt.Print(e.Plan())
 		printTargets(ctx, os.Stdout, e)
 	}
 	return nil
-}
-
-func printPlan(w io.Writer, e spec.Experiment) {
-	fmt.Fprintf(w, "experiment %s on %s, seed %d\n  claim: %s\n", e.Name, e.Topology, e.Seed, e.Claim)
-	fmt.Fprintf(w, "  load:  %g requests/s for %s, %s\n", e.Load.Rate, e.Length(), e.Load.Model())
-	var weights float64
-	for _, op := range e.Load.Ops {
-		weights += op.Weight
-	}
-	for _, op := range e.Load.Ops {
-		fmt.Fprintf(w, "    %-8s %-8s %6.1f/s  %s %s\n", op.Name, op.Class, e.Load.Rate*op.Weight/weights, op.Request.Method, op.Request.Path)
-	}
-	fmt.Fprintf(w, "  phases, counted from the end of the warm-up of %s:\n", e.Phases.Warm)
-	fmt.Fprintf(w, "    %6s to %-6s baseline\n", time.Duration(0), e.Phases.Baseline)
-	for i, s := range e.Steps {
-		fmt.Fprintf(w, "    %6s to %-6s step %d: %s %s\n", s.At, s.At+s.For, i+1, s.Fault.Kind(), s.On)
-	}
-	fmt.Fprintf(w, "    %6s to %-6s recovery\n", e.FaultEnd(), e.FaultEnd()+e.Phases.Recovery)
-	fmt.Fprintln(w, "  goals:")
-	for _, g := range e.Goals {
-		fmt.Fprintf(w, "    %s %s\n", strings.TrimPrefix(g.Class+"_"+g.Metric, "_"), g.Text)
-	}
 }
 
 // printTargets says which containers the steps would hit if they began now.

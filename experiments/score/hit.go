@@ -16,7 +16,7 @@ func hits(b *book, h *history.History, p points) []Hit {
 		hit.Proven = hit.Proven && !slices.ContainsFunc(f.On, func(name string) bool { return slices.Contains(p.answered, name) })
 		hit.Why = f.Err
 		if f.Began != 0 {
-			hit.failover(b, f)
+			hit.failover(b, h, f)
 			if hit.Failover != nil {
 				hit.Stages = stages(h, f, hit.Failover.Value)
 			}
@@ -32,10 +32,10 @@ func hits(b *book, h *history.History, p points) []Hit {
 //	F = due(first op of the stable run) - t0, known to lie between due(last bad op) - t0 and that, give or take t0's uncertainty
 //
 // If it was never served for good again, F is at least Lo and the hit is open.
-func (hit *Hit) failover(b *book, f history.Fault) {
+func (hit *Hit) failover(b *book, h *history.History, f history.Fault) {
 	worst := 0.0
 	for _, m := range b.meters {
-		o, lost := outageOf(m, f)
+		o, lost := outageOf(m, f, nextFault(h, f, b.span.to))
 		if lost <= worst {
 			continue
 		}
@@ -57,11 +57,11 @@ func (hit *Hit) failover(b *book, f history.Fault) {
 
 // outageOf is the class's outage with the most bad ops of those that were going on while the fault lasted, and the seconds of
 // the class's traffic that all of them cost. One that ended before the effect is not the fault's doing, one that a lucky
-// request had begun before it is: what matters is when it was last bad.
-func outageOf(m *meter, f history.Fault) (longest Outage, lost float64) {
-	from, to := f.Began-f.Uncertainty-m.outages.resolution, f.HealAsked
-	if to == 0 {
-		to = m.span.to
+// request had begun before it is: what matters is when it was last bad. One that starts after the next fault began is that one's.
+func outageOf(m *meter, f history.Fault, next time.Duration) (longest Outage, lost float64) {
+	from, to := f.Began-f.Uncertainty-m.outages.resolution, min(f.HealAsked, next-m.outages.resolution)
+	if f.HealAsked == 0 {
+		to = next
 	}
 	for _, o := range m.outages.windows() {
 		if o.LastBad < from || o.Start >= to {
@@ -75,6 +75,16 @@ func outageOf(m *meter, f history.Fault) (longest Outage, lost float64) {
 	return longest, lost
 }
 
+// nextFault is when the next fault after f began, or the end.
+func nextFault(h *history.History, f history.Fault, end time.Duration) time.Duration {
+	for _, g := range h.Faults {
+		if g.Began > f.Began {
+			end = min(end, g.Began)
+		}
+	}
+	return end
+}
+
 // steadyTime is how long nearly all requests must be good for the system to count as steady.
 const steadyTime = 10 * time.Second
 
@@ -83,6 +93,14 @@ const notWatched = "the heal was not proven, or the load did not go on for 10 s 
 // watchedAfter says whether load went on for long enough after the heal to see the system steady.
 func watchedAfter(b *book, f history.Fault) bool {
 	return f.Began != 0 && f.Healed != 0 && f.Healed <= b.span.to-steadyTime-minSlot
+}
+
+// overtaken says whether another fault was in force when this one was healed, or began before the system could be seen steady:
+// then what followed is that one's after-effect.
+func overtaken(h *history.History, f history.Fault) bool {
+	return slices.ContainsFunc(h.Faults, func(g history.Fault) bool {
+		return g.Step != f.Step && g.Began != 0 && g.Began < f.Healed+steadyTime && (g.Healed == 0 || g.Healed > f.Healed)
+	})
 }
 
 // after is the time from the heal to the start of the first 10 s with 99 % good requests, in seconds; nil if there are none.

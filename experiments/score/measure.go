@@ -152,7 +152,8 @@ func (m *meter) measure(name string, sp span) Interval {
 	return exactly(latency(name, m.normal, m.judged).Seconds())
 }
 
-// longestOutage is the longest window that reaches into the judged time. Each edge is known to ± the resolution.
+// longestOutage is the longest window that reaches into the judged time. Each edge is known to ± the resolution, and of the
+// seconds in which the generator was at fault nobody knows whether they were bad.
 func (m *meter) longestOutage() Interval {
 	var out Interval
 	for _, o := range m.outages.windows() {
@@ -165,7 +166,8 @@ func (m *meter) longestOutage() Interval {
 		}
 		if length := (end - o.Start).Seconds(); length > out.Value {
 			r := o.Resolution.Seconds()
-			out = Interval{Value: length, Lo: max(0, length-2*r), Hi: length + 2*r}
+			void := float64(m.voided(o.Start, end))
+			out = Interval{Value: length, Lo: max(0, length-2*r-void), Hi: length + 2*r}
 		}
 	}
 	return out
@@ -210,6 +212,9 @@ const notSteady = "not steady again within the recording"
 func (m Measure) after(h *history.History, b *book, c *Card) Measure {
 	m.Known = len(c.Faults) > 0
 	for i, hit := range c.Faults {
+		if hit.After == nil && overtaken(h, h.Faults[i]) {
+			continue
+		}
 		if hit.After == nil {
 			if m.Known, m.Why = false, notSteady; !watchedAfter(b, h.Faults[i]) {
 				m.Why = notWatched

@@ -101,6 +101,7 @@ func afterPart(e spec.Experiment, h *history.History, b *book, c *Card) Part {
 	p.Known = p.Applicable && len(c.Faults) == len(e.Steps)
 	for i, hit := range c.Faults {
 		switch {
+		case hit.After == nil && overtaken(h, h.Faults[i]):
 		case hit.After == nil && !watchedAfter(b, h.Faults[i]):
 			p.Known, p.Why = false, notWatched
 		case hit.After == nil:
@@ -147,7 +148,7 @@ func pressurePart(h *history.History, pt points) Part {
 func caps(h *history.History, b *book, c *Card) []Cap {
 	var out []Cap
 	for i, hit := range c.Faults {
-		if hit.After == nil && watchedAfter(b, h.Faults[i]) {
+		if hit.After == nil && watchedAfter(b, h.Faults[i]) && !overtaken(h, h.Faults[i]) {
 			out = append(out, Cap{capNotSteady, fmt.Sprintf("not steady again by itself after step %d", hit.Step+1)})
 		}
 	}

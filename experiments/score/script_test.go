@@ -18,11 +18,11 @@ import (
 
 // A script is a recording in words. Each line makes some of it, in any order:
 //
-//	steps KIND ROLE AT FOR            the experiment's only step (AT from the end of the warm-up); none: a control
+//	steps KIND ROLE AT FOR            a step of the experiment (AT from the end of the warm-up); none: a control
 //	goal METRIC at_most|at_least X    a goal
 //	async                             the topology does not promise that nothing is lost
 //	bad CLASS FROM..TO KIND           requests of a class due then are: fail, info, missed, slow, 500, or late (by the generator)
-//	fault on NAME roles R,R began T healed T [asked T] [unproven] [err WORDS]
+//	fault [step N] on NAME roles R,R began T healed T [asked T] [unproven] [err WORDS]
 //	change WHAT TARGET FROM TO at T
 //	point METRIC TARGET VALUE at T [err]
 //	engine NAME ACTION at T
@@ -150,6 +150,9 @@ func (s *script) fault(w []string) {
 	f := history.Fault{Kind: s.spec.Steps[0].Fault.Kind(), Proof: "process gone", Uncertainty: time.Millisecond}
 	for i := 1; i < len(w); i++ {
 		switch w[i] {
+		case "step":
+			f.Step, _ = strconv.Atoi(w[i+1])
+			f.Kind = s.spec.Steps[f.Step].Fault.Kind()
 		case "on":
 			f.On = strings.Split(w[i+1], ",")
 		case "roles":

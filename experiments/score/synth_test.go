@@ -2,7 +2,6 @@ package score
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -18,12 +17,10 @@ import (
 type synth struct {
 	exp    spec.Experiment
 	header history.Header
-	phases []history.PhaseStart
 	loads  []load
 	wrongs []trouble
 	events []history.Event
 	start  time.Duration // of the warm-up, from the origin
-	end    time.Duration // of the load
 	noEnd  bool
 }
 
@@ -86,11 +83,6 @@ func (s *synth) add(events ...history.Event) *synth {
 
 func (s *synth) wrong(class, kind string, from, to time.Duration) *synth {
 	s.wrongs = append(s.wrongs, trouble{class, kind, from, to})
-	return s
-}
-
-func (s *synth) goal(metric, class string, atMost float64) *synth {
-	s.exp.Goals = append(s.exp.Goals, spec.Goal{Metric: metric, Class: class, AtMost: &atMost, Text: fmt.Sprintf("at most %g", atMost)})
 	return s
 }
 
@@ -206,26 +198,4 @@ func (s *synth) history(t testing.TB) *history.History {
 func (s *synth) score(t testing.TB) Card {
 	t.Helper()
 	return Score(s.exp, s.history(t))
-}
-
-// readBack says that node holds the writes 1..n but for those in missing.
-func (s *synth) readBack(node, role string, n uint64, missing ...uint64) *synth {
-	rb := history.ReadBack{Node: node, Role: role, At: s.start + s.exp.Length() + 2*time.Second, CaughtUp: true, Present: without(n, missing)}
-	return s.add(history.Event{Read: &rb})
-}
-
-// without is 1..n but for some, as ranges.
-func without(n uint64, missing []uint64) []history.Range {
-	var out []history.Range
-	for id := uint64(1); id <= n; id++ {
-		if slices.Contains(missing, id) {
-			continue
-		}
-		if k := len(out); k > 0 && out[k-1][1]+1 == id {
-			out[k-1][1] = id
-			continue
-		}
-		out = append(out, history.Range{id, id})
-	}
-	return out
 }

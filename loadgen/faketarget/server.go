@@ -18,9 +18,13 @@ import (
 // relistenLimit bounds the wait for the own port after a Refuse.
 const relistenLimit = 5 * time.Second
 
-// Server is a scripted HTTP server on a port of 127.0.0.1. Make it with Start.
+// memoryName is the host in the URL of a server that lives in memory. It resolves nowhere, so only Dial leads to it.
+const memoryName = "fake.invalid"
+
+// Server is a scripted HTTP server. Make it with Start or StartInMemory.
 type Server struct {
 	addr string
+	net  network
 	wg   sync.WaitGroup
 
 	change   sync.Mutex   // held by who changes the behaviour; never taken by a request
@@ -36,17 +40,38 @@ type Server struct {
 	seen, accepted, answered, failed, reset, cut atomic.Uint64
 }
 
-// Start serves healthily on a free port until Close.
+// Start serves healthily on a free port of 127.0.0.1 until Close.
 func Start() (*Server, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{addr: ln.Addr().String(), next: make(chan struct{}), conns: map[net.Conn]bool{}}
+	addr := ln.Addr().String()
+	return start(addr, loopback(addr), ln), nil
+}
+
+// StartInMemory serves healthily without a kernel until Close. Only Dial reaches it. Inside of a bubble of testing/synctest
+// the server, its script and its clients live in made-up time.
+func StartInMemory() *Server {
+	m := &memory{}
+	ln, _ := m.listen() // never fails
+	return start(memoryName, m, ln)
+}
+
+func start(addr string, on network, ln net.Listener) *Server {
+	s := &Server{addr: addr, net: on, next: make(chan struct{}), conns: map[net.Conn]bool{}}
 	s.change.Lock()
 	defer s.change.Unlock()
 	s.serve(ln)
-	return s, nil
+	return s
+}
+
+// Dial connects to the server, whatever address it is asked for. It fits http.Transport's DialContext.
+func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if m, ok := s.net.(*memory); ok {
+		return m.dial(ctx)
+	}
+	return new(net.Dialer).DialContext(ctx, "tcp", s.addr)
 }
 
 // URL is the base URL, the same for the whole life of the server.
@@ -90,7 +115,7 @@ func (s *Server) Set(b Behaviour) error {
 		return net.ErrClosed
 	}
 	if b.Mode != Refuse && s.listener == nil {
-		ln, err := relisten(s.addr)
+		ln, err := s.net.listen()
 		if err != nil {
 			return err
 		}
@@ -244,18 +269,21 @@ func answer(c net.Conn, code int, noEffect bool) bool {
 
 // abort closes a connection with a reset.
 func abort(c net.Conn) {
-	if t, ok := c.(*net.TCPConn); ok {
+	if t, ok := c.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0)
 	}
 	_ = c.Close()
 }
 
-// relisten waits for the port: a connection of a client may hold it for a moment.
-func relisten(addr string) (net.Listener, error) {
+// loopback is a fixed port of the kernel's loopback.
+type loopback string
+
+// listen waits for the port: a connection of a client may hold it for a moment.
+func (l loopback) listen() (net.Listener, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), relistenLimit)
 	defer cancel()
 	for {
-		ln, err := net.Listen("tcp", addr)
+		ln, err := net.Listen("tcp", string(l))
 		if err == nil {
 			return ln, nil
 		}

@@ -21,11 +21,11 @@ func verdictWord(v score.Verdict) string {
 
 // spread prints an interval of a unit: the value and, where they differ, its bounds.
 func spread(v score.Interval, unit string) string {
-	s := quantity(v.Value, unit)
-	if v.Lo == v.Hi {
-		return s
+	s, lo, hi := quantity(v.Value, unit), quantity(v.Lo, unit), quantity(v.Hi, unit)
+	if s == lo && s == hi {
+		return s // no wider than what is printed
 	}
-	return fmt.Sprintf("%s (%s to %s)", s, quantity(v.Lo, unit), quantity(v.Hi, unit))
+	return fmt.Sprintf("%s (%s to %s)", s, lo, hi)
 }
 
 // measured prints what a measure found, or that it is unknown.
@@ -78,10 +78,10 @@ func className(name, region string) string {
 
 // scoreRange is the score, or from where to where it may be.
 func scoreRange(v score.Interval) string {
-	if v.Lo == v.Hi {
-		return points(v.Value)
+	if lo, hi := points(v.Lo), points(v.Hi); lo != hi {
+		return lo + " to " + hi
 	}
-	return points(v.Lo) + " to " + points(v.Hi)
+	return points(v.Value)
 }
 
 // noEvidence names the applicable parts of the score that have no evidence.

@@ -34,7 +34,7 @@ func TestCheckNamesAllThatIsMissing(t *testing.T) {
 	if err == nil {
 		t.Fatal("a machine without Docker passed the check")
 	}
-	for _, want := range []string{"DOCKER_HOST", "Compose", "docker command", "install"} {
+	for _, want := range []string{"DOCKER_HOST", "compose", "docker command", "install"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error does not speak of %q:\n%v", want, err)
 		}

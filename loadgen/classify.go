@@ -53,13 +53,12 @@ func lost(write bool) Outcome {
 // broken ends an attempt without an answer. sent says whether a byte of it left.
 func broken(ctx context.Context, write, sent bool, err error) (Outcome, string) {
 	k := kind(err)
-	gaveUp := ctx.Err() != nil && !dialing(err) && (k == ErrKindTimeout || k == ErrKindCanceled)
 	switch {
 	case sent:
 		return lost(write), k
-	case gaveUp && k == ErrKindCanceled:
+	case k == ErrKindCanceled:
 		return Missed, k
-	case gaveUp:
+	case k == ErrKindTimeout && ctx.Err() != nil && !dialing(err):
 		return Missed, ErrKindNoConnection
 	case k == ErrKindTimeout:
 		return Fail, ErrKindNoConnection
@@ -86,7 +85,7 @@ func kind(err error) string {
 		return ErrKindReset
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		return ErrKindTimeout
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled), errors.Is(err, errStopped):
 		return ErrKindCanceled
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.Contains(err.Error(), "server closed idle connection"):
 		return ErrKindEOF

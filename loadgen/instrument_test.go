@@ -91,6 +91,11 @@ const (
 	outageDelay = 500 * time.Millisecond // of the slow server
 )
 
+var (
+	outageModes   = []faketarget.Mode{faketarget.Hang, faketarget.Refuse, faketarget.Reset, faketarget.Status, faketarget.Slow}
+	outageLengths = []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, time.Second, 5 * time.Second}
+)
+
 // limitOf is what counts as slow: far above a busy machine's noise, but below the longest wait of a short hang.
 func limitOf(mode faketarget.Mode, length time.Duration) time.Duration {
 	if mode == faketarget.Hang {
@@ -99,12 +104,11 @@ func limitOf(mode faketarget.Mode, length time.Duration) time.Duration {
 	return 250 * time.Millisecond
 }
 
-// badSpan is from the first to behind the last bad request by due time, near the outage. A request is slow by the time since
-// it was sent: the generator's own lag on a busy machine is not the system's.
+// badSpan is from the first to behind the last bad request by due time, near the outage.
 func badSpan(got []Sample, from, to, limit time.Duration) time.Duration {
 	first, last := time.Duration(math.MaxInt64), time.Duration(-1)
 	for _, x := range got {
-		if x.Due < from-300*time.Millisecond || x.Due > to+300*time.Millisecond || (x.Out == OK && x.Latency()-x.Lag() <= limit) {
+		if x.Due < from-300*time.Millisecond || x.Due > to+300*time.Millisecond || (x.Out == OK && x.Latency() <= limit) {
 			continue
 		}
 		first, last = min(first, x.Due), max(last, x.Due)
@@ -115,21 +119,25 @@ func badSpan(got []Sample, from, to, limit time.Duration) time.Duration {
 	return last - first + time.Duration(float64(time.Second)/outageRate)
 }
 
-// measureOutage returns how much longer the measured outage is than the true one, and the generator's worst lag: a request
-// that was due before the outage but sent in it makes the outage longer by its lag, and the tool says so. A hang's last
-// requests wait less than the limit and are good, so its truth is shorter by the limit.
-func measureOutage(t *testing.T, mode faketarget.Mode, length time.Duration) (bias, lag time.Duration) {
+// measurement is one run of an outage on the real network.
+type measurement struct {
+	bias  time.Duration // how much longer it was measured than it was
+	stall time.Duration // the longest time for which this machine kept the generator or a 1 ms tick waiting
+}
+
+// measureOutage plays one outage. A hang's last requests wait less than the limit and are good, so its truth is shorter by
+// the limit.
+func measureOutage(t *testing.T, mode faketarget.Mode, length time.Duration) measurement {
 	s := fake(t)
 	script := faketarget.Outage(faketarget.Behaviour{Mode: mode, Delay: outageDelay}, time.Second, length)
 	p := profileOf(outageRate, readOp)
 	p.Connections = 256 // enough for the slow server
-	got, rep, origin, err := underScript(t.Context(), s, p, length+2*time.Second, script)
-	if err != nil {
-		t.Error(err)
-		return 0, 0
-	}
-	if uint64(len(got)) != rep.Planned["read"] {
-		t.Errorf("%d samples of %d planned", len(got), rep.Planned["read"])
+	watch := watchMachine()
+	got, rep, origin, err := underScript(t.Context(), s, p, length+1500*time.Millisecond, script)
+	m := measurement{stall: watch()}
+	if err != nil || uint64(len(got)) != rep.Planned["read"] {
+		t.Errorf("%d samples of %d planned, error %v", len(got), rep.Planned["read"], err)
+		return m
 	}
 	turns := s.Changes()
 	from, to := turns[0].At.Sub(origin), turns[1].At.Sub(origin)
@@ -139,46 +147,95 @@ func measureOutage(t *testing.T, mode faketarget.Mode, length time.Duration) (bi
 	}
 	for _, x := range got {
 		if x.Out != Missed {
-			lag = max(lag, x.Lag())
+			m.stall = max(m.stall, x.Lag())
 		}
 	}
-	return badSpan(got, from, to, limit) - truth, lag
+	m.bias = badSpan(got, from, to, limit) - truth
+	return m
 }
 
-func TestOutageLengths(t *testing.T) {
-	t.Parallel()
+// watchMachine ticks each millisecond until the returned function is called, which tells the longest time without a tick.
+func watchMachine() (stop func() time.Duration) {
+	done := make(chan struct{})
+	var worst time.Duration
+	var ticking sync.WaitGroup
+	ticking.Go(func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				worst, last = max(worst, time.Since(last)), time.Now()
+			}
+		}
+	})
+	return func() time.Duration {
+		close(done)
+		ticking.Wait()
+		return worst
+	}
+}
+
+// Bounds of a real outage run: how far off it may be beside the interval of the schedule, and when the machine was too busy
+// to tell (then the run proves nothing, whatever it measured).
+const (
+	outageTolerance = 20 * time.Millisecond
+	busyMachine     = 15 * time.Millisecond
+	outageTries     = 3
+)
+
+// verdict of a true outage: whether it was measured right, wrong, or the machine let nobody know.
+type verdict uint8
+
+const (
+	unknown verdict = iota
+	proved
+	refuted
+)
+
+// judgeOutage measures an outage up to three times. One run within the tolerance proves it; two quiet ones outside refute it.
+func judgeOutage(t *testing.T, mode faketarget.Mode, length time.Duration) verdict {
 	const interval = time.Duration(float64(time.Second) / outageRate)
-	const tolerance = 50 * time.Millisecond // of one run
-	const tries = 3                         // a busy machine makes good requests slow too: the best run counts
-	modes := []faketarget.Mode{faketarget.Hang, faketarget.Refuse, faketarget.Reset, faketarget.Status, faketarget.Slow}
-	lengths := []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, time.Second, 5 * time.Second}
+	quiet := 0
+	for range outageTries {
+		m := measureOutage(t, mode, length)
+		t.Logf("%-7v %5v: bias %v, longest stall of the machine %v", mode, length, m.bias.Round(100*time.Microsecond), m.stall.Round(100*time.Microsecond))
+		if m.bias.Abs() <= interval+outageTolerance {
+			return proved
+		}
+		if m.stall <= busyMachine {
+			quiet++
+		}
+		if quiet == 2 {
+			t.Errorf("%v of %v was measured %v too long on a quiet machine, want at most %v", mode, length, m.bias, interval+outageTolerance)
+			return refuted
+		}
+	}
+	return unknown
+}
+
+// The outages of TestOutagesInMadeUpTime on the real network and clock, where a machine that is busy with something else makes
+// good requests slow. What could not be known is said, never counted as right.
+func TestOutageLengths(t *testing.T) {
 	var mu sync.Mutex
-	var biases, lags time.Duration
-	for _, length := range lengths { // the modes side by side, the lengths in turn: 1,000 requests per second in all
-		var side errgroup.Group
-		for _, mode := range modes {
-			side.Go(func() error {
-				bias, lag := measureOutage(t, mode, length)
-				for try := 1; try < tries && (lag > 2*tolerance || bias.Abs() > interval+tolerance+lag); try++ {
-					t.Logf("%v %v: bias %v with a worst lag of %v, once more", mode, length, bias, lag)
-					bias, lag = measureOutage(t, mode, length)
-				}
-				t.Logf("%-7v %5v: bias %v, worst send lag %v", mode, length, bias.Round(100*time.Microsecond), lag.Round(100*time.Microsecond))
+	verdicts := map[verdict]int{}
+	for _, length := range outageLengths { // the modes side by side, the lengths in turn: 1,000 requests per second in all
+		var side sync.WaitGroup
+		for _, mode := range outageModes {
+			side.Go(func() {
+				v := judgeOutage(t, mode, length)
 				mu.Lock()
 				defer mu.Unlock()
-				biases, lags = biases+bias, lags+lag
-				if bias.Abs() > interval+tolerance+lag {
-					t.Errorf("%v of %v was measured %v too long with a worst lag of %v", mode, length, bias, lag)
-				}
-				return nil
+				verdicts[v]++
 			})
 		}
-		_ = side.Wait() // its functions report by themselves
+		side.Wait()
 	}
-	runs := time.Duration(len(modes) * len(lengths))
-	t.Logf("mean bias %v, mean worst lag %v", biases/runs, lags/runs)
-	if (biases / runs).Abs() > interval+20*time.Millisecond+lags/runs {
-		t.Errorf("mean bias %v, want at most 20 ms plus one interval plus the mean worst lag %v", biases/runs, lags/runs)
+	t.Logf("%d outages measured right, %d unknown, %d wrong", verdicts[proved], verdicts[unknown], verdicts[refuted])
+	if verdicts[refuted] == 0 && verdicts[proved] < verdicts[unknown] {
+		t.Skipf("this machine was too busy to measure %d of %d real outages; they were only tested in made-up time", verdicts[unknown], len(outageModes)*len(outageLengths))
 	}
 }
 

@@ -50,7 +50,7 @@ func runOver(ctx context.Context, dial dialFunc, p Profile, t Target, emit func(
 	for _, l := range lanes {
 		pool := pools[l.op.Class]
 		if pool == nil {
-			pool = newTransport(poolCtx, dial, p.Connections, p.Timeout)
+			pool = newTransport(poolCtx, dial.until(ctx), p.Connections, p.Timeout)
 			defer pool.CloseIdleConnections()
 			pools[l.op.Class] = pool
 		}

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -27,6 +28,20 @@ type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 // and keeps no DNS answer, so that a name that moves is followed by the next dial.
 func dialTCP(timeout time.Duration) dialFunc {
 	return (&net.Dialer{Timeout: dialTimeout(timeout), KeepAlive: 15 * time.Second}).DialContext
+}
+
+// errStopped is why no connection is opened after the end of a run.
+var errStopped = errors.New("the run has ended")
+
+// until refuses to open further connections once ctx has ended. A request that waits for a connection then gets none, also
+// if it has not yet noticed the end by itself.
+func (d dialFunc) until(ctx context.Context) dialFunc {
+	return func(dialCtx context.Context, network, addr string) (net.Conn, error) {
+		if ctx.Err() != nil {
+			return nil, errStopped
+		}
+		return d(dialCtx, network, addr)
+	}
 }
 
 // newTransport makes the connection pool of one operation class. It takes nothing from the environment, follows HTTP/1.1

@@ -9,16 +9,27 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
+// Both networks must behave alike.
 func TestBehaviours(t *testing.T) {
-	s, err := Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Run("loopback", func(t *testing.T) {
+		s, err := Start()
+		if err != nil {
+			t.Fatal(err)
+		}
+		behaves(t, s)
+	})
+	t.Run("memory", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { behaves(t, StartInMemory()) })
+	})
+}
+
+func behaves(t *testing.T, s *Server) {
 	defer s.Close()
-	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true, DialContext: s.Dial}}
 	ask := func() (int, error) {
 		res, err := client.Post(s.URL(), "text/plain", strings.NewReader("x"))
 		if err != nil {

@@ -17,6 +17,7 @@ var ErrNotHere = errors.New("process is not visible from here")
 // Process is the first process of a container, found on this host.
 type Process struct {
 	PID     int
+	id      string // of the container
 	root    string // "/" or, in tests, a folder that looks like it
 	started string // start time in ticks since boot: tells processes that had the same PID apart
 	cgroups string // content of /proc/PID/cgroup
@@ -26,7 +27,7 @@ type Process struct {
 func Find(pid int, container string) (*Process, error) { return find("/", pid, container) }
 
 func find(root string, pid int, container string) (*Process, error) {
-	p := &Process{PID: pid, root: root}
+	p := &Process{PID: pid, id: container, root: root}
 	cgroups, err := os.ReadFile(p.file("cgroup"))
 	if err != nil || pid <= 0 || container == "" {
 		return nil, fmt.Errorf("PID %d: %w", pid, ErrNotHere)
@@ -76,9 +77,12 @@ func (p *Process) Ended() (bool, error) {
 	return dead(state) || started != p.started, nil
 }
 
-// Kill sends SIGKILL. It can't hit a later process with the same PID: the handle is taken before the process is checked, and
-// on Linux 5.3 and later the handle is the process, not its number.
-func (p *Process) Kill() error {
+// Kill sends SIGKILL.
+func (p *Process) Kill() error { return p.signal(syscall.SIGKILL) }
+
+// signal can't hit a later process with the same PID: the handle is taken before the process is checked, and on Linux 5.3 and
+// later the handle is the process, not its number.
+func (p *Process) signal(sig syscall.Signal) error {
 	handle, err := os.FindProcess(p.PID)
 	if err != nil {
 		return fmt.Errorf("PID %d: %w", p.PID, err)
@@ -87,7 +91,7 @@ func (p *Process) Kill() error {
 	if ended, err := p.Ended(); err != nil || ended {
 		return errors.Join(fmt.Errorf("PID %d: %w", p.PID, os.ErrProcessDone), err)
 	}
-	if err := handle.Kill(); err != nil {
+	if err := handle.Signal(sig); err != nil {
 		return fmt.Errorf("PID %d: %w", p.PID, err)
 	}
 	return nil
@@ -103,22 +107,11 @@ func (p *Process) Frozen() (bool, error) {
 	return strings.Contains(string(text), frozen), nil
 }
 
-// freezer is the file that shows whether the process is frozen, and the text in it that says yes. Lines of /proc/PID/cgroup
-// are "id:controllers:path"; v2 has id 0 and no controllers, see cgroups(7).
+// freezer is the file that shows whether the process is frozen, and the text in it that says yes.
 func (p *Process) freezer() (file, frozen string) {
-	base := filepath.Join(p.root, "sys/fs/cgroup")
-	var v2 string
-	for line := range strings.Lines(p.cgroups) {
-		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(f) != 3 {
-			continue
-		}
-		if f[1] == "freezer" {
-			return filepath.Join(base, "freezer", f[2], "freezer.state"), "FROZEN"
-		}
-		if f[0] == "0" && f[1] == "" {
-			v2 = f[2]
-		}
+	folder, v2 := p.cgroup("freezer")
+	if v2 {
+		return filepath.Join(folder, "cgroup.events"), "frozen 1"
 	}
-	return filepath.Join(base, v2, "cgroup.events"), "frozen 1"
+	return filepath.Join(folder, "freezer.state"), "FROZEN"
 }

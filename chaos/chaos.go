@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"net/netip"
 	"time"
 )
 
@@ -17,6 +18,21 @@ type Container struct {
 	State   State
 	PID     int               // host PID of the container's first process, 0 if unknown or not running
 	Labels  map[string]string // as the runtime has them
+
+	Image       string       // as the container was made from
+	Env         []string     // "KEY=value"
+	Ports       []uint16     // that the image or the container declares, TCP
+	Networks    []Attachment // none while it is down
+	HostNetwork bool         // shares the host's network: network faults would hit the host
+	Quota       float64      // CPUs that it may use; 0 is no limit
+	Snapshot    string       // how to make it again; only filled for faults that remove, see Snapshotter
+}
+
+// Attachment is a container's place in one network.
+type Attachment struct {
+	Network string     // the runtime's name for it
+	Addr    netip.Addr // IPv4; invalid if it has none
+	Addr6   netip.Addr
 }
 
 // State is what a container is doing.
@@ -30,18 +46,21 @@ const (
 	Gone    State = "gone" // removed
 )
 
-// Heal undoes a fault. It is idempotent, and a container that is gone counts as healed.
-type Heal func(ctx context.Context) error
-
 // Fault is one kind of disturbance; its exported fields are its YAML.
 type Fault interface {
-	// Inject disturbs the targets and returns what happened and the undo. On error it has already undone its part.
-	Inject(ctx context.Context, rt Runtime, on []Container) (Effect, Heal, error)
 	// Kind is the fault's name in YAML.
 	Kind() string
+	// Plan says what to do to each target and how to undo it. It is pure: what it says depends on its arguments alone.
+	Plan(s Scene, on []Container) ([]Action, error)
 }
 
-// Effect is the evidence that a fault took hold.
+// Scene is what a plan may know beside its targets.
+type Scene struct {
+	All  []Container // every container in scope, as listed at the injection
+	Seed uint64      // of all chance in this injection
+}
+
+// Effect is the evidence that an operation took hold.
 type Effect struct {
 	Began       time.Time     // when the first target felt it: process gone, cgroup frozen; never when the call returned
 	Uncertainty time.Duration // Began is known to ± this
@@ -51,8 +70,10 @@ type Effect struct {
 // Step is one fault in an experiment's schedule.
 type Step struct {
 	At, For time.Duration // At counts from the end of the warm-up, For is how long it lasts (0: until the end)
+	Ramp    time.Duration // the strength grows evenly from nothing over this time; only for faults that are Scalers
 	On      Selector
 	Fault   Fault
+	Guard   Guard
 	Line    int // in the experiment file, for errors; 0 if not from a file
 }
 
@@ -62,21 +83,39 @@ type Window struct {
 	Fault       string
 	On          []string // names of the targets
 	Roles       []string // what the targets were when they were hit
+	Actions     []string // what was done, one line a target
 	Asked       time.Time
 	Began       time.Time     // zero: no effect was seen
 	Uncertainty time.Duration // of Began
 	HealAsked   time.Time
 	Healed      time.Time // zero: not proven healed
 	Proof       string
+	Notes       []string // such as "re-applied to web2, which was restarted"
 	Err         string
 }
 
-// Runtime is what faults need of a container engine.
+// Runtime is what faults need of a container engine. Abilities beyond it are interfaces of one method, see Power.
 type Runtime interface {
 	// List returns the containers in scope, with their live state.
 	List(ctx context.Context) ([]Container, error)
-	// SetState moves a container to Running, Paused or Exited (SIGKILL) and returns when and how it was seen to happen.
-	SetState(ctx context.Context, id string, want State) (Effect, error)
-	// Crash kills the container's first process from outside the engine, so that its restart policy acts.
-	Crash(ctx context.Context, id string) (Effect, error)
+	// Do carries out one operation and returns, when it was seen to have taken hold, how and when. The id names the
+	// disturbance for a later Check or VerbRevoke. ErrGone: there is no such container. ErrWrongState: it would show no effect.
+	Do(ctx context.Context, t Target, id string, op Op) (Effect, error)
+	// Check says whether what op did still holds; nil if it does, ErrEndedEarly if it does not, other errors if that can't be told.
+	Check(ctx context.Context, t Target, id string, op Op) error
+}
+
+// Armer is a Runtime that can make agents ready, so that a later Do is one message.
+type Armer interface {
+	Arm(ctx context.Context, on []Container, verbs []Verb) error
+}
+
+// Sweeper is a Runtime that can end every agent in its scope, whoever started it. It returns the names of their targets.
+type Sweeper interface {
+	Sweep(ctx context.Context) (ended []string, err error)
+}
+
+// Snapshotter is a Runtime that can describe a container well enough to make it again.
+type Snapshotter interface {
+	Snapshot(ctx context.Context, id string) (string, error)
 }

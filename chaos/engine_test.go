@@ -118,7 +118,7 @@ func TestRunWithoutLengthLastsUntilTheEnd(t *testing.T) {
 // TestRunBackToBack: a step that starts when another ends on the same target waits for the healing.
 func TestRunBackToBack(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.Slow(chaostest.OpRun, 2*sec)
+		r.Slow(string(chaos.VerbStart), 2*sec)
 		err := r.run(t.Context(), step(0, 10*sec, service("db1"), &chaos.Kill{}), step(10*sec, 5*sec, service("db1"), &chaos.Pause{}))
 		if err != nil {
 			t.Fatal(err)
@@ -153,7 +153,7 @@ func TestRunCrashWithoutPolicyIsStarted(t *testing.T) {
 
 func TestRunCancelHealsAll(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.Slow(chaostest.OpRun, sec)
+		r.Slow(string(chaos.VerbStart), sec)
 		ctx, cancel := context.WithTimeout(t.Context(), 12*sec)
 		defer cancel()
 		err := r.run(ctx, step(0, time.Hour, service("db1"), &chaos.Kill{}), step(10*sec, time.Hour, service("db2"), &chaos.Pause{}), step(20*sec, sec, service("db3"), &chaos.Pause{}))
@@ -170,7 +170,7 @@ func TestRunCancelHealsAll(t *testing.T) {
 // TestRunCancelDuringInjection: an injection that was begun is finished, then undone.
 func TestRunCancelDuringInjection(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.Slow(chaostest.OpPause, 5*sec)
+		r.Slow(string(chaos.VerbPause), 5*sec)
 		ctx, cancel := context.WithTimeout(t.Context(), 2*sec)
 		defer cancel()
 		if err := r.run(ctx, step(0, time.Hour, service("db1"), &chaos.Pause{})); !errors.Is(err, context.DeadlineExceeded) {
@@ -187,7 +187,7 @@ func TestRunNoTargetHealsTheOthers(t *testing.T) {
 		if !errors.Is(err, chaos.ErrNoTarget) || !strings.Contains(err.Error(), "step 2 (kill)") {
 			t.Errorf("Run = %v, want %v of step 2", err, chaos.ErrNoTarget)
 		}
-		r.mustHappen("0 kill db1 began 0s", "1 kill  !", "0 kill db1 began 0s healed 10s")
+		r.mustHappen("0 kill db1 began 0s", "1 kill  !", "0 kill db1 began 0s healed 15.2s") // the role may be moving: 5 s are given to it
 		r.mustRun()
 	})
 }
@@ -196,7 +196,7 @@ func TestRunPartOfInjectionFails(t *testing.T) {
 	broken := errors.New("broken")
 	for _, acts := range []bool{false, true} {
 		bubble(t, func(t *testing.T, r *rig) {
-			r.Fail(chaostest.Failure{Op: chaostest.OpPause, ID: "id-db2", Err: broken, Acts: acts})
+			r.Fail(chaostest.Failure{Op: string(chaos.VerbPause), ID: "id-db2", Err: broken, Acts: acts})
 			err := r.run(t.Context(), step(0, sec, chaos.Selector{Tier: "db"}, &chaos.Pause{}))
 			if !errors.Is(err, broken) || errors.Is(err, chaos.ErrStillDisturbed) || !strings.Contains(err.Error(), "db2") {
 				t.Errorf("Run = %v, want %v of db2 alone", err, broken)
@@ -209,7 +209,7 @@ func TestRunPartOfInjectionFails(t *testing.T) {
 
 func TestRunUndoIsTriedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.Fail(chaostest.Failure{Op: chaostest.OpRun, Err: errors.New("busy"), Times: 2})
+		r.Fail(chaostest.Failure{Op: string(chaos.VerbStart), Err: errors.New("busy"), Times: 2})
 		if err := r.run(t.Context(), step(0, sec, service("db1"), &chaos.Pause{})); err != nil {
 			t.Error(err)
 		}
@@ -222,7 +222,7 @@ func TestRunUndoFails(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		dir := t.TempDir()
 		j := mustOpen(t, dir)
-		r.Fail(chaostest.Failure{Op: chaostest.OpRun, ID: "id-db1", Err: broken, Times: -1})
+		r.Fail(chaostest.Failure{Op: string(chaos.VerbStart), ID: "id-db1", Err: broken, Times: -1})
 		err := chaos.Run(t.Context(), r, 7, r.start, []chaos.Step{step(0, sec, chaos.Selector{Tier: "db"}, &chaos.Pause{})}, chaos.Options{Emit: r.emit, Journal: j})
 		if !errors.Is(err, chaos.ErrStillDisturbed) || !errors.Is(err, broken) {
 			t.Errorf("Run = %v, want %v because of %v", err, chaos.ErrStillDisturbed, broken)
@@ -329,7 +329,7 @@ func TestWithRoles(t *testing.T) {
 			}
 			return map[string][]string{"db3": {"postgres-primary"}}, nil
 		})
-		steps := []chaos.Step{step(0, sec, chaos.Selector{Role: "postgres-primary"}, &chaos.Stop{Timeout: sec}), step(5*sec, sec, service("db1"), &chaos.Kill{})}
+		steps := []chaos.Step{step(0, sec, chaos.Selector{Role: "postgres-primary"}, &chaos.Stop{Timeout: sec}), step(5*sec, sec, chaos.Selector{Role: "postgres-replica"}, &chaos.Kill{})}
 		err := chaos.Run(t.Context(), rt, 7, r.start, steps, chaos.Options{Emit: r.emit})
 		if err == nil || errors.Is(err, chaos.ErrNoTarget) || !strings.Contains(err.Error(), "live roles: nobody answers") {
 			t.Errorf("Run = %v, want the failed look-up, not %v", err, chaos.ErrNoTarget)
@@ -344,8 +344,8 @@ func TestNewKnowsItsKinds(t *testing.T) {
 		if err != nil || f.Kind() != k.Name || k.Summary == "" || !strings.Contains(k.Example, "kind: "+k.Name) {
 			t.Errorf("New(%q) = %v, %v; doc %+v", k.Name, f, err, k)
 		}
-		if c, ok := f.(chaos.Checker); ok && c.Check() != nil {
-			t.Errorf("%s: its defaults are wrong: %v", k.Name, c.Check())
+		if k.Group == "" || k.Effect == "" || k.Undo == "" {
+			t.Errorf("%s: its doc has holes: %+v", k.Name, k)
 		}
 	}
 	if _, err := chaos.New("tornado"); !errors.Is(err, chaos.ErrUnknownKind) || !strings.Contains(err.Error(), "kill, crash, pause, stop") {

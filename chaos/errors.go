@@ -24,6 +24,8 @@ var (
 	ErrStillDisturbed = errors.New("still disturbed")
 	// ErrEndedEarly means that a fault was over before its step was: something else healed it, so the step proves nothing.
 	ErrEndedEarly = errors.New("fault ended early")
+	// ErrGuard means that a step would take more of the system than its guards allow.
+	ErrGuard = errors.New("refused by a guard")
 	// ErrBusy means that another live process writes this project's undo log.
 	ErrBusy = errors.New("project is in use")
 )

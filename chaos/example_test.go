@@ -17,28 +17,27 @@ type Noop struct {
 // Kind is its name in YAML.
 func (*Noop) Kind() string { return "noop" }
 
-// Inject says when the targets felt it, how exactly that is known and what was seen, and returns the undo.
-func (n *Noop) Inject(_ context.Context, _ chaos.Runtime, on []chaos.Container) (chaos.Effect, chaos.Heal, error) {
-	fmt.Println("inject", n.Word, on[0].Name)
-	heal := func(context.Context) error { // called once or more often; gone is healed
-		fmt.Println("heal", on[0].Name)
-		return nil
+// Plan says what is done to each target, and how that is undone.
+func (n *Noop) Plan(_ chaos.Scene, on []chaos.Container) ([]chaos.Action, error) {
+	var out []chaos.Action
+	for _, c := range on {
+		out = append(out, chaos.Action{
+			Target: chaos.Target{ID: c.ID, Name: c.Name}, Do: chaos.Op{Verb: chaos.VerbNoop}, Undo: []chaos.Op{{Verb: chaos.VerbNoop}},
+		})
 	}
-	return chaos.Effect{Began: time.Now(), Proof: "said " + n.Word}, heal, nil
+	return out, nil
 }
 
-// A new kind needs two methods; the engine does the rest: timing, targets, undo on cancel, undo log.
+// A new kind needs two methods; the engine does the rest: timing, targets, undo on cancel, undo log, dry run.
 func Example_noop() {
 	rt := chaostest.NewFake(chaos.Container{Service: "web1", Tier: "web"}, chaos.Container{Service: "db1", Tier: "db"})
 	steps := []chaos.Step{{For: 10 * time.Millisecond, On: chaos.Selector{Tier: "db"}, Fault: &Noop{Word: "boo"}}}
 	err := chaos.Run(context.Background(), rt, 1, time.Now(), steps, chaos.Options{
-		Emit: func(w chaos.Window) { fmt.Println(w.Fault, w.On, w.Proof, "healed:", !w.Healed.IsZero()) },
+		Emit: func(w chaos.Window) { fmt.Println(w.Actions, w.Proof, "healed:", !w.Healed.IsZero()) },
 	})
 	fmt.Println(err)
 	// Output:
-	// inject boo db1
-	// noop [db1] said boo healed: false
-	// heal db1
-	// noop [db1] said boo healed: true
+	// [db1: noop; undo: noop] db1 is running healed: false
+	// [db1: noop; undo: noop] db1 is running healed: true
 	// <nil>
 }

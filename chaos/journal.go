@@ -24,6 +24,7 @@ type Journal struct {
 	path    string
 	mu      sync.Mutex
 	file    *os.File
+	keep    Keep
 	owned   bool // this process is the one that disturbs the project
 }
 
@@ -34,8 +35,8 @@ type Intent struct {
 	Process int             `json:"process"` // that wrote it
 	Kind    string          `json:"kind"`
 	Fault   json.RawMessage `json:"fault,omitempty"` // its fields
-	Targets []Target        `json:"targets"`
-	Settle  time.Duration   `json:"settle_ns"` // an injection that was cut off may still take effect for so long after At
+	Actions []Action        `json:"actions"`         // what is about to be done, and how to undo it
+	Settle  time.Duration   `json:"settle_ns"`       // an injection that was cut off may still take effect for so long after At
 }
 
 // settle is how long an engine may take to act on a call whose caller died. A kill takes hold 10 to 20 ms after it was asked.
@@ -49,15 +50,31 @@ type Settler interface {
 
 // Target is a container as the undo log remembers it.
 type Target struct {
-	ID   string `json:"id"`
+	ID   string `json:"id,omitempty"` // "" for one that the operation itself makes
 	Name string `json:"name"`
 }
 
-// journalLine is one line of the file: exactly one field is set.
-type journalLine struct {
-	Intent *Intent `json:"intent,omitempty"`
-	Done   string  `json:"done,omitempty"` // the id of an intent whose undo was proven
+// Targets are the containers that the entry's actions are on.
+func (in Intent) Targets() []Target {
+	out := make([]Target, len(in.Actions))
+	for i, a := range in.Actions {
+		out[i] = a.Target
+	}
+	return out
 }
+
+// JournalLine is one line of the file.
+type JournalLine struct {
+	Intent *Intent `json:"intent,omitempty"`
+	Done   string  `json:"done,omitempty"`   // the id of an intent whose undo was proven
+	Healed string  `json:"healed,omitempty"` // the id of an intent of a live process that somebody else healed
+	More   string  `json:"more,omitempty"`   // the id of an intent that gets Action in addition
+	Action *Action `json:"action,omitempty"`
+}
+
+// Keep is told each line after it is on disk and before anything is done, such as a janitor in a container of its own. An
+// error stops what was about to be done.
+type Keep func(JournalLine) error
 
 // OpenJournal opens the undo log of a project in a folder, both made if need be, for the process that disturbs the project.
 // There can be one at a time, else it is ErrBusy. The log is released when the process ends, however it ends.
@@ -119,37 +136,62 @@ func (j *Journal) Project() string { return j.project }
 // Close releases the log. The file stays.
 func (j *Journal) Close() error { return j.file.Close() }
 
-// Begin puts on disk that the fault is about to disturb the targets, and returns the entry's id. Nothing may be touched if
-// it fails.
-func (j *Journal) Begin(f Fault, on []Container) (string, error) {
+// Also makes Begin, Add and Done tell somebody else, too.
+func (j *Journal) Also(keep Keep) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.keep = keep
+}
+
+// Begin puts on disk that these actions are about to be done, and returns the entry's id. Nothing may be touched if it
+// fails. A Journal that is nil only makes the id.
+func (j *Journal) Begin(f Fault, actions []Action) (string, error) {
+	id := rand.Text()
 	if j == nil {
-		return "", nil
+		return id, nil
 	}
 	fields, err := json.Marshal(f)
 	if err != nil {
 		return "", fmt.Errorf("undo log: %s: %w", f.Kind(), err)
 	}
-	in := Intent{ID: rand.Text(), At: time.Now().UTC(), Process: os.Getpid(), Kind: f.Kind(), Fault: fields, Settle: settle}
+	in := Intent{ID: id, At: time.Now().UTC(), Process: os.Getpid(), Kind: f.Kind(), Fault: fields, Actions: actions, Settle: settle}
 	if slow, ok := f.(Settler); ok {
 		in.Settle += slow.Settles()
 	}
-	for _, c := range on {
-		in.Targets = append(in.Targets, Target{ID: c.ID, Name: c.Name})
-	}
-	return in.ID, j.append(journalLine{Intent: &in})
+	return id, j.append(JournalLine{Intent: &in})
 }
+
+// Add puts one more action on disk, under an entry that is open.
+func (j *Journal) Add(id string, a Action) error {
+	if j == nil {
+		return nil
+	}
+	return j.append(JournalLine{More: id, Action: &a})
+}
+
+// HealedByOther says whether somebody else has healed the entry meanwhile, see HealAll. It is false if that can't be read.
+func (j *Journal) HealedByOther(id string) bool {
+	if j == nil {
+		return false
+	}
+	text, err := os.ReadFile(j.path)
+	return err == nil && bytes.Contains(text, []byte(`"healed":"`+id+`"`))
+}
+
+// healed notes that an entry of a live process was healed by this one.
+func (j *Journal) healed(id string) error { return j.append(JournalLine{Healed: id}) }
 
 // Done marks an entry whose undo was proven.
 func (j *Journal) Done(id string) error {
 	if j == nil {
 		return nil
 	}
-	return j.append(journalLine{Done: id})
+	return j.append(JournalLine{Done: id})
 }
 
 // append writes one line with one call, so that lines of two processes never mix, and syncs it. A line that a crash left
 // half-written is closed first.
-func (j *Journal) append(l journalLine) error {
+func (j *Journal) append(l JournalLine) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return fmt.Errorf("undo log: %w", err)
@@ -166,6 +208,9 @@ func (j *Journal) append(l journalLine) error {
 	}
 	if err := j.file.Sync(); err != nil {
 		return fmt.Errorf("undo log: %w", err)
+	}
+	if j.keep != nil {
+		return j.keep(l)
 	}
 	return nil
 }
@@ -191,18 +236,31 @@ func (j *Journal) Open() (open []Intent, unreadable int, err error) {
 		return nil, 0, fmt.Errorf("undo log: %w", err)
 	}
 	for line := range bytes.Lines(text) {
-		var l journalLine
+		var l JournalLine
 		switch err := json.Unmarshal(line, &l); {
 		case len(bytes.TrimSpace(line)) == 0:
 		case err != nil:
 			unreadable++
-		case l.Intent != nil:
-			open = append(open, *l.Intent)
 		default:
-			open = slices.DeleteFunc(open, func(in Intent) bool { return in.ID == l.Done })
+			open = Replay(open, l)
 		}
 	}
 	return open, unreadable, nil
+}
+
+// Replay is what is open after one more line.
+func Replay(open []Intent, l JournalLine) []Intent {
+	switch {
+	case l.Intent != nil:
+		return append(open, *l.Intent)
+	case l.Done != "":
+		return slices.DeleteFunc(open, func(in Intent) bool { return in.ID == l.Done })
+	case l.More != "" && l.Action != nil:
+		if i := slices.IndexFunc(open, func(in Intent) bool { return in.ID == l.More }); i >= 0 {
+			open[i].Actions = append(slices.Clone(open[i].Actions), *l.Action)
+		}
+	}
+	return open
 }
 
 // mayMark says whether entries can be marked as healed: no other live process owns the log.

@@ -25,6 +25,15 @@ func mustOpen(t *testing.T, dir string) *chaos.Journal {
 	return j
 }
 
+func planOf(t *testing.T, f chaos.Fault, on ...chaos.Container) []chaos.Action {
+	t.Helper()
+	actions, err := f.Plan(chaos.Scene{All: on}, on)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return actions
+}
+
 func openEntries(t *testing.T, j *chaos.Journal) (open []chaos.Intent, unreadable int) {
 	t.Helper()
 	open, unreadable, err := j.Open()
@@ -38,11 +47,11 @@ func TestJournalOutlivesItsProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state", "undo")
 	j := mustOpen(t, dir)
 	on := []chaos.Container{{ID: "1", Name: "db1"}, {ID: "2", Name: "db2"}}
-	first, err := j.Begin(&chaos.Kill{}, on)
+	first, err := j.Begin(&chaos.Kill{}, planOf(t, &chaos.Kill{}, on...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Begin(&chaos.Stop{Timeout: 5e9}, on[1:]); err != nil {
+	if _, err := j.Begin(&chaos.Stop{Timeout: 5e9}, planOf(t, &chaos.Stop{Timeout: 5e9}, on[1:]...)); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Done(first); err != nil {
@@ -55,7 +64,7 @@ func TestJournalOutlivesItsProcess(t *testing.T) {
 	if len(open) != 1 || unreadable != 0 {
 		t.Fatalf("open = %+v, %d unreadable; want the stop", open, unreadable)
 	}
-	if in := open[0]; in.Kind != "stop" || string(in.Fault) != `{"Timeout":5000000000}` || in.Process != os.Getpid() || !slices.Equal(in.Targets, []chaos.Target{{ID: "2", Name: "db2"}}) {
+	if in := open[0]; in.Kind != "stop" || string(in.Fault) != `{"Timeout":5000000000}` || in.Process != os.Getpid() || !slices.Equal(in.Targets(), []chaos.Target{{ID: "2", Name: "db2"}}) {
 		t.Errorf("entry = %+v", in)
 	}
 	if projects, err := chaos.JournalProjects(dir); err != nil || !slices.Equal(projects, []string{project}) {
@@ -67,7 +76,7 @@ func TestJournalOutlivesItsProcess(t *testing.T) {
 func TestJournalTornLine(t *testing.T) {
 	dir := t.TempDir()
 	j := mustOpen(t, dir)
-	if _, err := j.Begin(&chaos.Kill{}, []chaos.Container{{ID: "1", Name: "db1"}}); err != nil {
+	if _, err := j.Begin(&chaos.Kill{}, planOf(t, &chaos.Kill{}, chaos.Container{ID: "1", Name: "db1"})); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, project+".jsonl")
@@ -78,7 +87,7 @@ func TestJournalTornLine(t *testing.T) {
 	if err := os.WriteFile(path, append(text, text[:len(text)/2]...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := j.Begin(&chaos.Pause{}, []chaos.Container{{ID: "2", Name: "db2"}}); err != nil {
+	if _, err := j.Begin(&chaos.Pause{}, planOf(t, &chaos.Pause{}, chaos.Container{ID: "2", Name: "db2"})); err != nil {
 		t.Fatal(err)
 	}
 	open, unreadable := openEntries(t, j)
@@ -107,7 +116,7 @@ func TestHealAll(t *testing.T) {
 	f := chaostest.NewFake(cluster()...)
 	j := mustOpen(t, t.TempDir())
 	on := []chaos.Container{{ID: "id-db1", Name: "db1"}, {ID: "id-db2", Name: "db2"}, {ID: "id-removed", Name: "old"}}
-	if _, err := j.Begin(&chaos.Kill{}, on); err != nil {
+	if _, err := j.Begin(&chaos.Kill{}, planOf(t, &chaos.Kill{}, on...)); err != nil {
 		t.Fatal(err)
 	}
 	f.Set("id-db1", chaos.Exited)
@@ -132,7 +141,7 @@ func TestHealAllWaitsForACutOffInjection(t *testing.T) {
 	for _, tt := range tests {
 		bubble(t, func(t *testing.T, r *rig) {
 			j := mustOpen(t, t.TempDir())
-			if _, err := j.Begin(tt.fault, []chaos.Container{{ID: "id-db1", Name: "db1"}}); err != nil {
+			if _, err := j.Begin(tt.fault, planOf(t, tt.fault, chaos.Container{ID: "id-db1", Name: "db1"})); err != nil {
 				t.Fatal(err)
 			}
 			time.AfterFunc(tt.acts, func() { r.Set("id-db1", chaos.Exited) })
@@ -147,10 +156,10 @@ func TestHealAllWaitsForACutOffInjection(t *testing.T) {
 
 func TestHealAllFails(t *testing.T) {
 	f := chaostest.NewFake(cluster()...)
-	f.Fail(chaostest.Failure{Op: chaostest.OpRun, ID: "id-db1", Err: errors.New("broken"), Times: -1})
+	f.Fail(chaostest.Failure{Op: string(chaos.VerbStart), ID: "id-db1", Err: errors.New("broken"), Times: -1})
 	f.Set("id-db1", chaos.Exited)
 	j := mustOpen(t, t.TempDir())
-	if _, err := j.Begin(&chaos.Kill{}, []chaos.Container{{ID: "id-db1", Name: "db1"}}); err != nil {
+	if _, err := j.Begin(&chaos.Kill{}, planOf(t, &chaos.Kill{}, chaos.Container{ID: "id-db1", Name: "db1"})); err != nil {
 		t.Fatal(err)
 	}
 	report, err := chaos.HealAll(t.Context(), f, j)
@@ -169,7 +178,7 @@ func TestHealAllFails(t *testing.T) {
 func TestHealAllBesideALiveRun(t *testing.T) {
 	f, dir := chaostest.NewFake(cluster()...), t.TempDir()
 	live := mustOpen(t, dir)
-	if _, err := live.Begin(&chaos.Kill{}, []chaos.Container{{ID: "id-db1", Name: "db1"}}); err != nil {
+	if _, err := live.Begin(&chaos.Kill{}, planOf(t, &chaos.Kill{}, chaos.Container{ID: "id-db1", Name: "db1"})); err != nil {
 		t.Fatal(err)
 	}
 	f.Set("id-db1", chaos.Exited)

@@ -1,124 +1,232 @@
 package chaos
 
 import (
-	"context"
-	"errors"
+	"cmp"
 	"fmt"
-	"strings"
-	"sync"
+	"slices"
 	"time"
 )
 
-const (
-	undoTimeout = 30 * time.Second // for one undo, cancelled or not
-	undoTries   = 3                // engines drop calls now and then; a fault must not outlive one lost call
-	undoPause   = 250 * time.Millisecond
-)
-
-// disturb acts on all targets side by side. If one fails, those that may have been disturbed are restored.
-func disturb(ctx context.Context, rt Runtime, on []Container, act func(context.Context, Container) (Effect, error)) (Effect, Heal, error) {
-	effects, errs := make([]Effect, len(on)), make([]error, len(on))
-	var wg sync.WaitGroup
+// each plans the same for every target.
+func each(on []Container, do Op, undo ...Op) []Action {
+	out := make([]Action, len(on))
 	for i, c := range on {
-		wg.Go(func() { effects[i], errs[i] = act(ctx, c) })
+		out[i] = Action{Target: Target{ID: c.ID, Name: c.Name}, Do: do, Undo: undo}
 	}
-	wg.Wait()
-	if err := named(on, errs); err != nil {
-		return Effect{}, nil, errors.Join(err, undoPart(ctx, rt, on, errs))
-	}
-	return merge(effects), func(ctx context.Context) error { return restore(ctx, rt, on) }, nil
+	return out
 }
 
-// named joins the errors, each with the name of its container.
-func named(on []Container, errs []error) error {
-	var out []error
-	for i, err := range errs {
-		if err != nil {
-			out = append(out, fmt.Errorf("%s: %w", on[i].Name, err))
+// start is the undo of whatever takes a container down.
+var start = Op{Verb: VerbStart}
+
+// Kill is the loss of a node: the engine kills the container, so that no restart policy acts, and it stays down until it is
+// healed. Then it is started again and has to find its own way back.
+type Kill struct{}
+
+// Kind is "kill".
+func (*Kill) Kind() string { return "kill" }
+
+// Plan kills each target.
+func (*Kill) Plan(_ Scene, on []Container) ([]Action, error) {
+	return each(on, Op{Verb: VerbKill}, start), nil
+}
+
+// Crash is a process that dies by itself: SIGKILL to the container's first process from outside the engine, so that the
+// restart policy acts as in production. Healing makes sure that the container runs again, also without a policy.
+//
+// Note: the engine's own kill is not a crash. It marks the container as stopped by hand, and no policy restarts it.
+type Crash struct{}
+
+// Kind is "crash".
+func (*Crash) Kind() string { return "crash" }
+
+// Plan crashes each target.
+func (*Crash) Plan(_ Scene, on []Container) ([]Action, error) {
+	return each(on, Op{Verb: VerbCrash}, start), nil
+}
+
+// Pause freezes all processes of the targets: sockets stay open, nothing answers. Healing thaws them.
+type Pause struct{}
+
+// Kind is "pause".
+func (*Pause) Kind() string { return "pause" }
+
+// Plan freezes each target.
+func (*Pause) Plan(_ Scene, on []Container) ([]Action, error) {
+	return each(on, Op{Verb: VerbPause}, start), nil
+}
+
+// Stop is an operator's graceful stop: the container's stop signal, then SIGKILL after Timeout. It stays down until healed.
+type Stop struct {
+	Timeout time.Duration // how long the process may take to end by itself, 1 s to 1 min
+}
+
+// Kind is "stop".
+func (*Stop) Kind() string { return "stop" }
+
+// Check refuses a timeout outside of 1 s to 1 min.
+func (s *Stop) Check() error { return checkTimeout("stop", s.Timeout) }
+
+// Settles is the timeout: until then the process may still be ending.
+func (s *Stop) Settles() time.Duration { return s.Timeout }
+
+// Plan stops each target.
+func (s *Stop) Plan(_ Scene, on []Container) ([]Action, error) {
+	return each(on, Op{Verb: VerbStop, Timeout: s.Timeout}, start), nil
+}
+
+// Restart is an operator's restart of all targets at once: the stop signal, SIGKILL after Timeout, start.
+type Restart struct {
+	Timeout time.Duration // how long the process may take to end by itself, 1 s to 1 min
+}
+
+// Kind is "restart".
+func (*Restart) Kind() string { return "restart" }
+
+// Check refuses a timeout outside of 1 s to 1 min.
+func (r *Restart) Check() error { return checkTimeout("restart", r.Timeout) }
+
+// Settles is the timeout: until then the process may still be ending.
+func (r *Restart) Settles() time.Duration { return r.Timeout }
+
+// Plan restarts each target.
+func (r *Restart) Plan(_ Scene, on []Container) ([]Action, error) {
+	return each(on, Op{Verb: VerbRestart, Timeout: r.Timeout}, start), nil
+}
+
+// Roll restarts the targets one after the other, as a rolling deployment does: the next one when the last one runs again.
+type Roll struct {
+	Timeout time.Duration // how long each process may take to end by itself, 1 s to 1 min
+}
+
+// Kind is "roll".
+func (*Roll) Kind() string { return "roll" }
+
+// Check refuses a timeout outside of 1 s to 1 min.
+func (r *Roll) Check() error { return checkTimeout("roll", r.Timeout) }
+
+// Settles is the timeout: until then the process may still be ending.
+func (r *Roll) Settles() time.Duration { return r.Timeout }
+
+// Plan restarts each target, in the order of their names.
+func (r *Roll) Plan(_ Scene, on []Container) ([]Action, error) {
+	return each(on, Op{Verb: VerbRestart, Timeout: r.Timeout}, start), nil
+}
+
+func checkTimeout(kind string, d time.Duration) error {
+	if d < time.Second || d > time.Minute {
+		return fmt.Errorf("%w: %s: timeout %s: write 1s to 1m", ErrBadStep, kind, d)
+	}
+	return nil
+}
+
+// Signal sends a signal to a process in each target, from outside of the engine, so that restart policies stay as they are.
+type Signal struct {
+	Signal  string // name, such as SIGHUP, SIGTERM, SIGSTOP
+	Process string // command name inside the container, such as "postgres"; "" is the first process. The oldest one is meant
+}
+
+// Kind is "signal".
+func (*Signal) Kind() string { return "signal" }
+
+// signals that can be sent, and those that undo them.
+var signals = map[string]string{
+	"SIGHUP": "", "SIGINT": "", "SIGQUIT": "", "SIGKILL": "", "SIGUSR1": "", "SIGUSR2": "", "SIGTERM": "", "SIGABRT": "", "SIGSTOP": "SIGCONT", "SIGCONT": "",
+}
+
+// Check refuses unknown signals.
+func (s *Signal) Check() error {
+	if _, ok := signals[s.Signal]; !ok {
+		return fmt.Errorf("%w: signal: %q is none of SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGUSR1, SIGUSR2, SIGTERM, SIGABRT, SIGSTOP, SIGCONT", ErrBadStep, s.Signal)
+	}
+	return nil
+}
+
+// Plan signals each target. SIGSTOP is undone by SIGCONT; what else a signal did is healed by making the container run.
+func (s *Signal) Plan(_ Scene, on []Container) ([]Action, error) {
+	undo := []Op{start}
+	if back := signals[s.Signal]; back != "" {
+		undo = []Op{{Verb: VerbSignal, Signal: back, Process: s.Process}, start}
+	}
+	return each(on, Op{Verb: VerbSignal, Signal: s.Signal, Process: s.Process}, undo...), nil
+}
+
+// Remove removes the targets, as a scheduler does with a node that it gives up. Healing makes them again, with the same name,
+// configuration, networks and volumes, and a new id.
+type Remove struct{}
+
+// Kind is "remove".
+func (*Remove) Kind() string { return "remove" }
+
+// Removes says that the plan needs snapshots.
+func (*Remove) Removes() bool { return true }
+
+// Plan removes each target.
+func (*Remove) Plan(_ Scene, on []Container) ([]Action, error) {
+	var out []Action
+	for _, c := range on {
+		out = append(out, removal(c))
+	}
+	return out, nil
+}
+
+func removal(c Container) Action {
+	return Action{
+		Target: Target{ID: c.ID, Name: c.Name}, Do: Op{Verb: VerbRemove},
+		Undo: []Op{{Verb: VerbCreate, Snapshot: c.Snapshot}},
+	}
+}
+
+// Scale brings each service that the targets belong to, to so many containers. Healing brings back the number of before.
+type Scale struct {
+	To int // containers per service, 0 to 50
+}
+
+// Kind is "scale".
+func (*Scale) Kind() string { return "scale" }
+
+// Removes says that the plan needs snapshots.
+func (*Scale) Removes() bool { return true }
+
+// Check refuses numbers outside of 0 to 50.
+func (s *Scale) Check() error {
+	if s.To < 0 || s.To > 50 {
+		return fmt.Errorf("%w: scale: to %d: write 0 to 50", ErrBadStep, s.To)
+	}
+	return nil
+}
+
+// Plan removes the replicas with the highest numbers, or adds some after them.
+func (s *Scale) Plan(scene Scene, on []Container) ([]Action, error) {
+	var out []Action
+	done := map[string]bool{}
+	for _, c := range on {
+		if !done[c.Service] {
+			done[c.Service] = true
+			out = append(out, s.service(scene.All, c.Service)...)
 		}
 	}
-	return errors.Join(out...)
-}
-
-// undoPart restores the targets that a failed injection may have touched, even if ctx is over.
-func undoPart(ctx context.Context, rt Runtime, on []Container, errs []error) error {
-	var touched []Container
-	for i, c := range on {
-		if err := errs[i]; !errors.Is(err, ErrGone) && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrWrongState) {
-			touched = append(touched, c)
-		}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%w: scale: there are %d containers already", ErrWrongState, s.To)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
-	defer cancel()
-	return restore(ctx, rt, touched)
+	return out, nil
 }
 
-// restore makes containers run again. A container that is gone counts as restored; any other failure is ErrStillDisturbed.
-func restore(ctx context.Context, rt Runtime, on []Container) error {
-	errs := make([]error, len(on))
-	var wg sync.WaitGroup
-	for i, c := range on {
-		wg.Go(func() {
-			if err := restoreOne(ctx, rt, c.ID); err != nil && !errors.Is(err, ErrGone) {
-				errs[i] = fmt.Errorf("%w: %w", ErrStillDisturbed, err)
-			}
+func (s *Scale) service(all []Container, service string) []Action {
+	replicas := slices.DeleteFunc(slices.Clone(all), func(c Container) bool { return c.Service != service || c.State == Gone })
+	slices.SortFunc(replicas, func(a, b Container) int { return cmp.Compare(a.Index, b.Index) })
+	var out []Action
+	for i := len(replicas) - 1; i >= s.To; i-- {
+		out = append(out, removal(replicas[i]))
+	}
+	last := replicas[len(replicas)-1]
+	for n := len(replicas); n < s.To; n++ {
+		index := last.Index + 1 + n - len(replicas)
+		out = append(out, Action{
+			Target: Target{Name: fmt.Sprintf("%s-%d", service, index)},
+			Do:     Op{Verb: VerbCreate, Service: service, Index: index, Snapshot: last.Snapshot},
+			Undo:   []Op{{Verb: VerbRemove, Service: service, Index: index}},
 		})
 	}
-	wg.Wait()
-	return named(on, errs)
-}
-
-// restoreOne tries a few times. ErrGone and ErrRefused are final.
-func restoreOne(ctx context.Context, rt Runtime, id string) error {
-	for try := 1; ; try++ {
-		_, err := rt.SetState(ctx, id, Running)
-		if err == nil || errors.Is(err, ErrGone) || errors.Is(err, ErrRefused) || try == undoTries {
-			return err
-		}
-		if sleep(ctx, time.Duration(try)*undoPause) != nil {
-			return err
-		}
-	}
-}
-
-// merge is the effect on a group: it began when its first member felt it. With members at t±u, the first one lies
-// between min(t-u) and min(t+u). Without proof for every member there is no proof for the group.
-func merge(effects []Effect) Effect {
-	var lo, hi time.Time
-	var proofs []string
-	for _, e := range effects {
-		if e.Began.IsZero() || e.Proof == "" {
-			return Effect{}
-		}
-		lo, hi = earlier(lo, e.Began.Add(-e.Uncertainty)), earlier(hi, e.Began.Add(e.Uncertainty))
-		proofs = append(proofs, e.Proof)
-	}
-	if len(effects) == 0 {
-		return Effect{}
-	}
-	half := hi.Sub(lo) / 2
-	return Effect{Began: lo.Add(half), Uncertainty: half, Proof: strings.Join(proofs, "; ")}
-}
-
-// earlier is the earlier of two times; a zero time is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || b.Before(a) {
-		return b
-	}
-	return a
-}
-
-// sleep waits for d or for the end of ctx, and then returns its error.
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return out
 }

@@ -14,7 +14,10 @@ type Op struct {
 	Signal   string        `json:"signal,omitempty"`   // of VerbSignal: its name, such as SIGHUP
 	Process  string        `json:"process,omitempty"`  // of VerbSignal: command name inside the container; "" is the first process
 	Snapshot string        `json:"snapshot,omitempty"` // of VerbCreate: how to make the container again, in the runtime's own words
+	Service  string        `json:"service,omitempty"`  // of VerbCreate and VerbRemove on a target without an id: which replica
+	Index    int           `json:"index,omitempty"`    // its number; VerbCreate makes Snapshot's container again as this replica
 	CPUs     float64       `json:"cpus,omitempty"`     // of VerbQuota: cores that the container may use; 0 is no limit
+	Factor   float64       `json:"factor,omitempty"`   // of VerbSpike: the load's rate times this
 
 	Net      *NetRule      `json:"net,omitempty"`      // of VerbNet
 	HTTP     *HTTPRule     `json:"http,omitempty"`     // of VerbHTTP
@@ -42,7 +45,9 @@ const (
 	VerbHTTP     Verb = "http"     // a transparent proxy before its HTTP port
 	VerbResource Verb = "resource" // use up CPU, memory, disk or its bandwidth
 	VerbState    Verb = "state"    // change what a server keeps, by its own protocol
-	VerbRevoke   Verb = "revoke"   // take back one of VerbNet to VerbState; idempotent
+	VerbRevoke   Verb = "revoke"   // take back one of VerbNet to VerbState, or VerbSpike; idempotent
+	VerbNoop     Verb = "noop"     // look at it and do nothing
+	VerbSpike    Verb = "spike"    // more load; carried out by who runs the load, not by the engine
 )
 
 // ByAgent says whether an agent in the target carries the verb out.

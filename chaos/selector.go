@@ -16,6 +16,8 @@ type Selector struct {
 	Role      string // live role, such as "postgres-primary"
 	Tier      string
 	Region    string
+	Network   string   // attached to it; the runtime's name, or the part after the project's
+	Label     string   // "name" or "name=value"
 	Pick      string   // "all" (default), "one", a number, "N%", "minority", "majority"; drawn with the run's seed
 	Exclude   []string // names that are never picked
 }
@@ -48,6 +50,7 @@ type selectorField struct{ name, value string }
 func (s Selector) fields() []selectorField {
 	return []selectorField{
 		{"service", s.Service}, {"container", s.Container}, {"role", s.Role}, {"tier", s.Tier}, {"region", s.Region},
+		{"network", s.Network}, {"label", s.Label},
 		{"pick", s.Pick}, {"exclude", strings.Join(s.Exclude, ",")},
 	}
 }
@@ -92,7 +95,43 @@ func (s Selector) matching(all []Container) []Container {
 func (s Selector) matches(c Container) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return c.State != Gone && is(s.Service, c.Service) && is(s.Container, c.Name) && is(s.Tier, c.Tier) && is(s.Region, c.Region) &&
-		(s.Role == "" || slices.Contains(c.Roles, s.Role))
+		(s.Role == "" || slices.Contains(c.Roles, s.Role)) && s.attached(c) && s.labelled(c)
+}
+
+func (s Selector) attached(c Container) bool {
+	return s.Network == "" || slices.ContainsFunc(c.Networks, func(a Attachment) bool {
+		return a.Network == s.Network || strings.HasSuffix(a.Network, "_"+s.Network)
+	})
+}
+
+func (s Selector) labelled(c Container) bool {
+	name, want, exact := strings.Cut(s.Label, "=")
+	got, has := c.Labels[name]
+	return s.Label == "" || has && (!exact || got == want)
+}
+
+// ParseSelector reads what String prints: key=value pairs with blanks between them, such as "role=postgres-primary pick=one".
+// A word without "=" is a service.
+func ParseSelector(text string) (Selector, error) {
+	var s Selector
+	set := map[string]*string{
+		"service": &s.Service, "container": &s.Container, "role": &s.Role, "tier": &s.Tier, "region": &s.Region,
+		"network": &s.Network, "label": &s.Label, "pick": &s.Pick,
+	}
+	for _, word := range strings.Fields(text) {
+		key, value, ok := strings.Cut(word, "=")
+		switch {
+		case !ok:
+			s.Service = word
+		case key == "exclude":
+			s.Exclude = split(value)
+		case set[key] == nil:
+			return s, fmt.Errorf("%w: unknown key %q in %q: write service, container, role, tier, region, network, label, pick or exclude", ErrBadSelector, key, text)
+		default:
+			*set[key] = value
+		}
+	}
+	return s, s.Check()
 }
 
 // checkExclude refuses an exclusion that protects nobody: a misspelt name would leave the container it meant unprotected.

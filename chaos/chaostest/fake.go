@@ -11,14 +11,10 @@ import (
 	"gauntlet/chaos"
 )
 
-// Operations of the fake, as Failure, Slow and Calls name them.
+// Operations of the fake, as Failure, Slow and Calls name them, beside the verbs of operations.
 const (
 	OpList   = "list"
-	OpRun    = "running"
-	OpPause  = "paused"
-	OpExit   = "exited"
-	OpCrash  = "crash"
-	OpStop   = "stop"
+	OpCheck  = "check"
 	everyone = ""
 )
 
@@ -32,14 +28,16 @@ type Fake struct {
 	blind    bool
 	calls    []string
 	lastPID  int
+	created  int
 }
 
 // machine is one container.
 type machine struct {
 	chaos.Container
-	policy  time.Duration // restart policy: comes back so long after a crash; negative: never
-	backAt  time.Time     // when the policy restarts it; zero: it does not
-	started int           // how often it was started
+	policy  time.Duration       // restart policy: comes back so long after a crash; negative: never
+	backAt  time.Time           // when the policy restarts it; zero: it does not
+	started int                 // how often it was started
+	rules   map[string]chaos.Op // what an agent holds, by id; lost with the container's life
 }
 
 // Failure is a scripted failure of the next calls of an operation.
@@ -149,12 +147,13 @@ func (f *Fake) boot(m *machine, state chaos.State) {
 		f.lastPID++
 		m.PID = f.lastPID
 		m.started++
+		m.rules = map[string]chaos.Op{}
 	}
 	m.State, m.backAt = state, time.Time{}
 }
 
 func (f *Fake) down(m *machine) {
-	m.State, m.PID, m.backAt = chaos.Exited, 0, time.Time{}
+	m.State, m.PID, m.backAt, m.rules = chaos.Exited, 0, time.Time{}, nil
 }
 
 // List returns all containers.
@@ -173,50 +172,6 @@ func (f *Fake) List(ctx context.Context) ([]chaos.Container, error) {
 		out = append(out, f.find(m.ID).Container)
 	}
 	return out, nil
-}
-
-// SetState does what an engine's kill, pause, unpause and start do.
-func (f *Fake) SetState(ctx context.Context, id string, want chaos.State) (chaos.Effect, error) {
-	return f.act(ctx, string(want), id, func(m *machine) error {
-		switch {
-		case want == chaos.Running:
-			f.boot(m, chaos.Running)
-		case m.State != chaos.Running:
-			return fmt.Errorf("%s is %s: %w", m.Name, m.State, chaos.ErrWrongState)
-		case want == chaos.Paused:
-			m.State = chaos.Paused
-		case want == chaos.Exited:
-			f.down(m)
-		default:
-			return fmt.Errorf("set state %q: %w", want, chaos.ErrUnsupported)
-		}
-		return nil
-	})
-}
-
-// Crash kills the first process; the restart policy acts.
-func (f *Fake) Crash(ctx context.Context, id string) (chaos.Effect, error) {
-	return f.act(ctx, OpCrash, id, func(m *machine) error {
-		if m.State != chaos.Running {
-			return fmt.Errorf("%s is %s: %w", m.Name, m.State, chaos.ErrWrongState)
-		}
-		f.down(m)
-		if m.policy >= 0 {
-			m.backAt = time.Now().Add(m.policy)
-		}
-		return nil
-	})
-}
-
-// Stop ends the container; its process needs no time for that.
-func (f *Fake) Stop(ctx context.Context, id string, _ time.Duration) (chaos.Effect, error) {
-	return f.act(ctx, OpStop, id, func(m *machine) error {
-		if m.State != chaos.Running {
-			return fmt.Errorf("%s is %s: %w", m.Name, m.State, chaos.ErrWrongState)
-		}
-		f.down(m)
-		return nil
-	})
 }
 
 // enter books the call and takes the scripted time.
@@ -245,33 +200,4 @@ func (f *Fake) take(op, id string) *Failure {
 		}
 	}
 	return nil
-}
-
-// act is one call on one container.
-func (f *Fake) act(ctx context.Context, op, id string, do func(*machine) error) (chaos.Effect, error) {
-	asked := time.Now()
-	if err := f.enter(ctx, op, id); err != nil {
-		return chaos.Effect{}, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	failure := f.take(op, id)
-	if failure != nil && !failure.Acts {
-		return chaos.Effect{}, failure.Err
-	}
-	m := f.find(id)
-	if m == nil {
-		return chaos.Effect{}, fmt.Errorf("%s: %w", id, chaos.ErrGone)
-	}
-	if err := do(m); err != nil {
-		return chaos.Effect{}, err
-	}
-	if failure != nil {
-		return chaos.Effect{}, failure.Err
-	}
-	if f.blind {
-		return chaos.Effect{}, nil
-	}
-	half := time.Since(asked) / 2
-	return chaos.Effect{Began: asked.Add(half), Uncertainty: half, Proof: m.Name + " is " + string(m.State)}, nil
 }

@@ -83,7 +83,7 @@ func disturbedNow(project string) (map[string]string, error) {
 	}
 	out := map[string]string{}
 	for _, in := range open {
-		for _, t := range in.Targets {
+		for _, t := range in.Targets() {
 			out[t.Name] = fmt.Sprintf("%s for %s", in.Kind, time.Since(in.At).Round(time.Second))
 		}
 	}

@@ -21,6 +21,8 @@ const (
 	ErrKindDNS          = "dns"           // the name could not be resolved
 	ErrKindLate         = "late"          // the generator itself was too late to send it (Missed)
 	ErrKindCanceled     = "canceled"      // the run was cancelled
+	ErrKindSession      = "no session"    // a step before it in its session brought no value that it needs, or never ended (Missed)
+	ErrKindValue        = "no value"      // a success without the value that should be captured from it
 	ErrKindProtocol     = "protocol"      // the answer was not HTTP, or TLS failed
 )
 

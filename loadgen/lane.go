@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -33,8 +34,19 @@ type lane struct {
 	target  Target
 	static  *url.URL // the whole URL where the path has no variable
 	base    http.RoundTripper
+	pools   *pools          // of which each user has his own; nil: base is for all
+	gate    *gate           // nil: nothing is held back
 	ctx     context.Context // of the run; the library's requests carry none
+	region  string
 
+	head     int     // index of the lane with the session's first step, its own if there are no sessions
+	visits   *visits // nil outside of sessions
+	step     int     // in the session
+	parent   int     // the step that this one waits for, -1 for the first
+	captures []capture
+	reads    bool // a capture needs the body
+
+	retried  atomic.Uint64
 	mu       sync.Mutex
 	attempts map[uint64]attempt
 }
@@ -49,19 +61,28 @@ type attempt struct {
 
 // exchange follows one request over its connection.
 type exchange struct {
-	conn *countedConn
-	mark int64
+	shared bool // HTTP/2: the connection carries other requests too
+	tries  int
+	conn   *countedConn
+	mark   int64
 }
 
 func (e *exchange) gotConn(info httptrace.GotConnInfo) {
+	e.tries++
 	e.conn = counted(info.Conn)
 	if e.conn != nil {
 		e.mark = e.conn.writes.Load()
 	}
 }
 
-// sent gives the connection up and says whether a byte of the request left on it.
-func (e *exchange) sent() bool { return e.conn != nil && e.conn.seal(e.mark) }
+// sent gives the connection up and says whether a byte of the request left on it. What left on a shared one is not known, so
+// it may have.
+func (e *exchange) sent() bool {
+	if e.shared {
+		return e.tries > 0
+	}
+	return e.conn != nil && e.conn.seal(e.mark)
+}
 
 // RoundTrip sends the planned request whose number the library put into the header, and keeps what became of it.
 func (l *lane) RoundTrip(blueprint *http.Request) (*http.Response, error) {
@@ -80,28 +101,87 @@ func (l *lane) RoundTrip(blueprint *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
-// send sends request seq once, within its deadline, and reads its answer.
+// send ends request seq: it is sent at most once, within its deadline, in its session's turn and when the gate lets it pass.
 func (l *lane) send(seq uint64) (attempt, *http.Response) {
 	due := l.target.begin().Add(l.plan.at(seq))
-	if time.Since(due) >= l.profile.Timeout {
-		return attempt{out: Missed, err: ErrKindLate}, nil
-	}
 	ctx, cancel := context.WithDeadline(l.ctx, due.Add(l.profile.Timeout))
 	defer cancel()
-	var ex exchange
-	req, err := l.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: ex.gotConn}), l.values(seq))
-	if err != nil {
-		return attempt{out: Fail, err: ErrKindProtocol}, nil
+	var got map[string]string
+	if l.visits != nil {
+		defer func() { l.visits.end(seq, l.step, got) }()
 	}
-	res, err := l.base.RoundTrip(req)
+	late := time.Since(due)
+	if late >= l.profile.Timeout {
+		return attempt{out: Missed, err: ErrKindLate}, nil
+	}
+	v := l.values(seq)
+	if l.visits != nil && l.parent >= 0 {
+		var err error
+		if v.captured, err = l.visits.wait(ctx, seq, l.parent); err != nil || !l.request.filled(v.captured) {
+			return attempt{out: Missed, err: l.why(ErrKindSession)}, nil
+		}
+	}
+	if l.gate != nil {
+		if err := l.gate.enter(ctx, due); err != nil {
+			if late > onTime {
+				return attempt{out: Missed, err: l.why(ErrKindLate)}, nil
+			}
+			return attempt{out: Missed, err: l.why(ErrKindNoConnection)}, nil
+		}
+		defer l.gate.leave()
+	}
+	a, res, got := l.exchange(ctx, v)
+	return a, res
+}
+
+// why is the kind of a request that was not sent: a run that was cancelled explains it better.
+func (l *lane) why(kind string) string {
+	if l.ctx.Err() != nil {
+		return ErrKindCanceled
+	}
+	return kind
+}
+
+// exchange sends a request and reads its answer, and with it the values that it captures.
+func (l *lane) exchange(ctx context.Context, v values) (attempt, *http.Response, map[string]string) {
+	ex := exchange{shared: l.profile.Client.HTTP2}
+	req, err := l.build(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: ex.gotConn}), v)
+	if err != nil {
+		return attempt{out: Fail, err: ErrKindProtocol}, nil, nil
+	}
+	base := l.base
+	if l.pools != nil {
+		base = l.pools.get(l.op.Class, l.region, v.user)
+	}
+	res, err := base.RoundTrip(req)
+	if ex.tries > 1 {
+		l.retried.Add(1)
+	}
 	if err != nil {
 		out, kind := broken(ctx, isWrite(l.op), ex.sent(), err)
-		return attempt{out: out, err: kind}, nil
+		return attempt{out: out, err: kind}, nil, nil
 	}
-	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, bodyLimit))
+	var body bytes.Buffer
+	if l.reads {
+		_, err = io.Copy(&body, io.LimitReader(res.Body, captureLimit))
+	}
+	if err == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(res.Body, bodyLimit))
+	}
 	res.Body.Close()
 	out, kind := judge(isWrite(l.op), res.StatusCode, res.Header, err)
-	return attempt{out: out, err: kind, code: res.StatusCode, server: res.Header.Get("X-Served-By")}, res
+	a := attempt{out: out, err: kind, code: res.StatusCode, server: res.Header.Get("X-Served-By")}
+	if out != OK || len(l.captures) == 0 {
+		return a, res, nil
+	}
+	got := map[string]string{}
+	for _, c := range l.captures {
+		if got[c.name] = c.take(res.Header, body.Bytes()); got[c.name] == "" {
+			a.out, a.err = lost(isWrite(l.op)), ErrKindValue
+			return a, res, nil
+		}
+	}
+	return a, res, got
 }
 
 // onceBody is a body that can't be sent a second time: net/http repeats a request on another connection only if it has no
@@ -137,12 +217,15 @@ func (l *lane) build(ctx context.Context, v values) (*http.Request, error) {
 }
 
 func (l *lane) values(seq uint64) values {
-	v := values{dice: newDice(l.profile.Seed, l.index, seq)}
+	v := values{number: seq, dice: newDice(l.profile.Seed, l.index, seq)}
+	if v.session = v.dice; l.head != l.index {
+		v.session = newDice(l.profile.Seed, l.head, seq)
+	}
 	if l.ids != nil {
 		v.id = l.ids.id(seq)
 	}
 	if l.profile.Users > 0 {
-		v.user = 1 + int(v.dice.roll(0)%uint64(l.profile.Users))
+		v.user = 1 + int(v.session.roll(0)%uint64(l.profile.Users))
 		v.token = l.target.Sessions.Token(v.user)
 	}
 	return v
@@ -151,7 +234,7 @@ func (l *lane) values(seq uint64) values {
 // workers is enough for all requests that can be in flight: a deadline counts from the due time, so no more than the rate
 // times the timeout. Fewer would make the library send late, silently.
 func (l *lane) workers() uint64 {
-	return uint64(l.profile.Timeout.Seconds()*float64(time.Second)/l.plan.interval) + uint64(l.profile.Connections) + 256
+	return l.plan.crowd(l.profile.Timeout, l.profile.peak()) + uint64(l.profile.Connections) + 256
 }
 
 // attack runs the lane's attack to its end, hands on every sample and returns how many requests were planned.
@@ -186,7 +269,7 @@ func (l *lane) sample(r *vegeta.Result) Sample {
 		a = attempt{out: Missed, err: ErrKindProtocol}
 	}
 	s := Sample{
-		Op: l.op.Name, Class: l.op.Class, Due: l.target.Start + l.plan.at(r.Seq),
+		Op: l.op.Name, Class: l.op.Class, Region: l.region, Due: l.target.Start + l.plan.at(r.Seq),
 		Sent: r.Timestamp.Sub(l.target.Origin), End: r.End().Sub(l.target.Origin),
 		Code: a.code, Out: a.out, Server: a.server, Err: a.err,
 	}

@@ -47,9 +47,17 @@ func Login(ctx context.Context, p Profile, base string) (Sessions, error) {
 	if err != nil {
 		return Sessions{}, fmt.Errorf("%w: %w", ErrLogin, err)
 	}
-	pool := newTransport(ctx, dialTCP(loginTimeout), loginConnections, loginTimeout)
-	defer pool.CloseIdleConnections()
-	l := &lane{index: -1, request: r, profile: p, target: Target{Base: strings.TrimSuffix(base, "/")}, base: pool}
+	if err := r.bind(p.Data); err != nil {
+		return Sessions{}, fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	patient := p
+	patient.Timeout, patient.Connections = loginTimeout, loginConnections
+	own, err := newPools(ctx, p.Client.dialer(loginTimeout), patient)
+	if err != nil {
+		return Sessions{}, fmt.Errorf("%w: %w", ErrLogin, err)
+	}
+	defer own.close()
+	l := &lane{index: -1, request: r, profile: p, target: Target{Base: strings.TrimSuffix(base, "/")}, pools: own}
 	tokens := make([]string, p.Users)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(loginConnections)
@@ -90,11 +98,12 @@ func (l *lane) login(ctx context.Context, user int) (string, error) {
 func (l *lane) token(ctx context.Context, user int) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	req, err := l.build(ctx, values{user: user, dice: newDice(l.profile.Seed, l.index, uint64(user))})
+	dice := newDice(l.profile.Seed, l.index, uint64(user))
+	req, err := l.build(ctx, values{number: uint64(user - 1), user: user, dice: dice, session: dice})
 	if err != nil {
 		return "", err
 	}
-	res, err := l.base.RoundTrip(req)
+	res, err := l.pools.get("", "", user).RoundTrip(req)
 	if err != nil {
 		return "", err
 	}

@@ -18,6 +18,8 @@ const (
 	partID
 	partUser
 	partToken
+	partSession
+	partData
 	partRand
 )
 
@@ -27,16 +29,23 @@ type part struct {
 	text string
 	max  uint64 // partRand: drawn from 1..max
 	slot uint64 // partRand: which draw of the request this is
+
+	column string // partData: of the feed that text names
+	feed   *Feed
+	field  int
 }
 
 type template []part
 
 // values are what the variables of one request stand for.
 type values struct {
-	id    uint64
-	user  int
-	token string
-	dice  dice
+	id       uint64
+	number   uint64 // of the request in its schedule
+	user     int
+	token    string
+	dice     dice
+	session  dice // of the whole session; that of a single request is its own
+	captured map[string]string
 }
 
 // Check says whether all variables in path, header values and body are known and well-formed. The error wraps ErrVariable.
@@ -72,18 +81,10 @@ func compile(r Request) (request, error) {
 			return request{}, fmt.Errorf("header %s: %w", name, err)
 		}
 	}
-	out.note(out.path)
-	out.note(out.body)
-	for _, t := range out.header {
-		out.note(t)
+	for _, p := range out.parts() {
+		out.uses[p.kind] = true
 	}
 	return out, nil
-}
-
-func (r *request) note(t template) {
-	for _, p := range t {
-		r.uses[p.kind] = true
-	}
 }
 
 // parse splits text at its variables. Each {{rand N}} gets a slot of its own, so that two of them differ.
@@ -125,6 +126,12 @@ func variable(name string) (part, error) {
 			return part{kind: partToken}, nil
 		}
 	}
+	if len(words) == 2 && words[0] == "session" {
+		return part{kind: partSession, text: words[1]}, nil
+	}
+	if len(words) == 3 && words[0] == "data" {
+		return part{kind: partData, text: words[1], column: words[2]}, nil
+	}
 	if len(words) > 0 && words[0] == "rand" {
 		if len(words) == 2 {
 			if n, err := strconv.ParseUint(words[1], 10, 63); err == nil && n > 0 {
@@ -133,7 +140,7 @@ func variable(name string) (part, error) {
 		}
 		return part{}, fmt.Errorf("%w: {{%s}}, write {{rand N}} with a whole number N >= 1", ErrVariable, shorten(name))
 	}
-	return part{}, fmt.Errorf("%w: {{%s}} is unknown, use {{id}}, {{user}}, {{token}} or {{rand N}}", ErrVariable, shorten(name))
+	return part{}, fmt.Errorf("%w: {{%s}} is unknown, use {{id}}, {{user}}, {{token}}, {{rand N}}, {{session NAME}} or {{data FEED COLUMN}}", ErrVariable, shorten(name))
 }
 
 func shorten(s string) string {
@@ -148,7 +155,7 @@ func (t template) fixed() bool {
 	return len(t) == 0 || (len(t) == 1 && t[0].kind == partText)
 }
 
-// text renders the template. In a path the token is escaped; the other variables are numbers.
+// text renders the template. In a path texts are escaped; the other variables are numbers.
 func (t template) text(v values, inPath bool) string {
 	if len(t) == 0 {
 		return ""
@@ -167,15 +174,58 @@ func (t template) text(v values, inPath bool) string {
 			out = strconv.AppendInt(out, int64(v.user), 10)
 		case partRand:
 			out = strconv.AppendUint(out, 1+v.dice.roll(p.slot)%p.max, 10)
-		case partToken:
+		default:
+			text := p.value(v)
 			if inPath {
-				out = append(out, url.QueryEscape(v.token)...)
-			} else {
-				out = append(out, v.token...)
+				text = url.QueryEscape(text)
 			}
+			out = append(out, text...)
 		}
 	}
 	return string(out)
+}
+
+// value is the text of a variable that is not a number.
+func (p part) value(v values) string {
+	switch p.kind {
+	case partToken:
+		return v.token
+	case partSession:
+		return v.captured[p.text]
+	default:
+		if p.feed == nil {
+			return ""
+		}
+		return p.feed.value(v, p.field)
+	}
+}
+
+// filled says whether each captured value that the request uses is there.
+func (r *request) filled(captured map[string]string) bool {
+	if !r.uses[partSession] {
+		return true
+	}
+	for _, p := range r.parts() {
+		if p.kind == partSession && captured[p.text] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// parts are all parts of a request, to be read or filled in.
+func (r *request) parts() []*part {
+	var out []*part
+	all := []template{r.path, r.body}
+	for _, name := range sortedKeys(r.header) {
+		all = append(all, r.header[name])
+	}
+	for _, t := range all {
+		for i := range t {
+			out = append(out, &t[i])
+		}
+	}
+	return out
 }
 
 // dice gives the chance of one request: a function of (seed, op, seq) and the slot asked for, never of time or order.

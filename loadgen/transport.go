@@ -24,12 +24,6 @@ func dialTimeout(timeout time.Duration) time.Duration {
 // dialFunc opens a connection, as http.Transport's DialContext does.
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// dialTCP is the real network. It binds no local address (that would spend one port per connection over all destinations)
-// and keeps no DNS answer, so that a name that moves is followed by the next dial.
-func dialTCP(timeout time.Duration) dialFunc {
-	return (&net.Dialer{Timeout: dialTimeout(timeout), KeepAlive: 15 * time.Second}).DialContext
-}
-
 // errStopped is why no connection is opened after the end of a run.
 var errStopped = errors.New("the run has ended")
 

@@ -1,0 +1,262 @@
+package loadgen
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A request is on time while it is no later than onTime: the sleep of a timer and the turn of a busy processor are no stall.
+const onTime = 20 * time.Millisecond
+
+// spans are the times over which what is sent is compared with what is due: the first in which ten requests are due.
+var spans = [...]time.Duration{100 * time.Millisecond, time.Second, 10 * time.Second}
+
+const enoughDue = 10
+
+// gate lets the requests of one pool pass, no more at a time than the pool can carry, so that the queue is here and not in
+// net/http, which would send all of it at once when a system that hung answers again. A request on time passes as soon as a
+// place is free. Overdue ones pass one by one, so that no span of time has more than pace times what is due in it.
+type gate struct {
+	places int
+	pace   float64 // >= 1
+	due    func(from, to time.Time) uint64
+
+	mu    sync.Mutex
+	used  int
+	fresh []*ticket // on time when they came, in the order in which they came
+	held  []*ticket // overdue, in the order in which they became so
+	gone  int       // of held: given up
+	sent  counter
+	next  time.Time // no overdue one passes before it
+	timer *time.Timer
+}
+
+// ticket is a request that waits at a gate.
+type ticket struct {
+	due   time.Time
+	pass  chan struct{}
+	state ticketState
+}
+
+type ticketState uint8
+
+const (
+	waiting ticketState = iota
+	passed
+	left
+)
+
+func newGate(places int, pace float64, due func(from, to time.Time) uint64) *gate {
+	return &gate{places: places, pace: pace, due: due}
+}
+
+// enter waits until the request may be sent, or fails with ctx. Who has entered must leave.
+func (g *gate) enter(ctx context.Context, due time.Time) error {
+	t := &ticket{due: due}
+	if !g.knock(t) {
+		return nil
+	}
+	select {
+	case <-t.pass:
+		return nil
+	case <-ctx.Done():
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if t.state == passed {
+			return nil
+		}
+		t.state = left
+		if g.gone++; g.gone > 64 && g.gone > len(g.held)/2 {
+			g.held = slices.DeleteFunc(g.held, isGone)
+			g.fresh = slices.DeleteFunc(g.fresh, isGone)
+			g.gone = 0
+		}
+		return ctx.Err()
+	}
+}
+
+func isGone(t *ticket) bool { return t.state == left }
+
+// knock passes at once or waits in line, and says whether it waits.
+func (g *gate) knock(t *ticket) (waits bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	if len(g.fresh) == 0 && g.used < g.places && now.Sub(t.due) <= onTime {
+		g.used++
+		g.sent.add(now)
+		return false
+	}
+	t.pass = make(chan struct{})
+	g.fresh = append(g.fresh, t)
+	g.pump(now)
+	return t.state == waiting
+}
+
+// leave gives the place to the next.
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.used--
+	g.pump(time.Now())
+}
+
+// pump lets pass whoever may. The caller holds the lock.
+func (g *gate) pump(now time.Time) {
+	g.age(now)
+	for g.used < g.places {
+		switch {
+		case len(g.fresh) > 0:
+			t := g.fresh[0]
+			g.fresh = g.fresh[1:]
+			g.let(t, now)
+		case g.newest() == nil:
+			return
+		case !g.room(now):
+			g.wake(now)
+			return
+		default:
+			t := g.newest()
+			g.held = g.held[:len(g.held)-1]
+			g.let(t, now)
+		}
+	}
+}
+
+func (g *gate) let(t *ticket, now time.Time) {
+	if t.state == left {
+		return
+	}
+	t.state = passed
+	g.used++
+	g.sent.add(now)
+	close(t.pass)
+}
+
+// age moves those that are on time no longer to the overdue ones.
+func (g *gate) age(now time.Time) {
+	for len(g.fresh) > 0 {
+		t := g.fresh[0]
+		if t.state == waiting && now.Sub(t.due) <= onTime {
+			return
+		}
+		if t.state == waiting {
+			g.held = append(g.held, t)
+		}
+		g.fresh = g.fresh[1:]
+	}
+}
+
+// newest is the overdue request whose deadline is the furthest, nil if none waits.
+func (g *gate) newest() *ticket {
+	for len(g.held) > 0 {
+		t := g.held[len(g.held)-1]
+		if t.state == waiting {
+			return t
+		}
+		g.held, g.gone = g.held[:len(g.held)-1], max(0, g.gone-1)
+	}
+	return nil
+}
+
+// room says whether an overdue request may pass now, and if so when the next one may.
+func (g *gate) room(now time.Time) bool {
+	if g.pace <= 1 || now.Before(g.next) {
+		return false
+	}
+	span, due := g.span(now)
+	if float64(g.sent.since(now, span))+1 > g.pace*float64(due) {
+		return false
+	}
+	apart := time.Duration(float64(span) / ((g.pace - 1) * float64(due)))
+	if now.Sub(g.next) > 2*time.Millisecond { // the timer is no finer: what it lost is made up for, what nobody wanted is not
+		g.next = now
+	}
+	g.next = g.next.Add(apart)
+	return true
+}
+
+// span is the time to look back over, and how many requests are due in it.
+func (g *gate) span(now time.Time) (time.Duration, uint64) {
+	var due uint64
+	for _, span := range spans {
+		if due = g.due(now.Add(-span), now); due >= enoughDue {
+			return span, due
+		}
+	}
+	return spans[len(spans)-1], max(1, due)
+}
+
+// wake looks again a little later.
+func (g *gate) wake(now time.Time) {
+	if g.pace <= 1 {
+		return
+	}
+	wait := max(time.Millisecond, g.next.Sub(now))
+	if g.timer == nil {
+		g.timer = time.AfterFunc(wait, g.again)
+	} else {
+		g.timer.Reset(wait)
+	}
+}
+
+func (g *gate) again() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pump(time.Now())
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+}
+
+// counter counts events over the last ten seconds in slots of 5 ms.
+type counter struct {
+	slots [2048]uint32
+	last  int64 // number of the slot that was counted in last
+	zero  time.Time
+}
+
+const slotLength = 5 * time.Millisecond
+
+func (c *counter) slot(now time.Time) int64 {
+	if c.zero.IsZero() {
+		c.zero = now
+	}
+	n := int64(now.Sub(c.zero) / slotLength)
+	for from := max(c.last+1, n-int64(len(c.slots))+1); from <= n; from++ {
+		c.slots[from%int64(len(c.slots))] = 0
+	}
+	c.last = max(c.last, n)
+	return c.last
+}
+
+func (c *counter) add(now time.Time) { c.slots[c.slot(now)%int64(len(c.slots))]++ }
+
+// since counts the events of a span of at most ten seconds that ends now, and of the slot in which it begins.
+func (c *counter) since(now time.Time, span time.Duration) uint64 {
+	var sum uint64
+	n := c.slot(now)
+	for i := max(0, n-int64(span/slotLength)); i <= n; i++ {
+		sum += uint64(c.slots[i%int64(len(c.slots))])
+	}
+	return sum
+}
+
+// dueIn counts the requests of some lanes that are due from one time to before another.
+func dueIn(lanes []*lane) func(from, to time.Time) uint64 {
+	return func(from, to time.Time) uint64 {
+		var sum uint64
+		for _, l := range lanes {
+			begin := l.target.begin()
+			sum += l.plan.before(to.Sub(begin)) - l.plan.before(from.Sub(begin))
+		}
+		return sum
+	}
+}

@@ -22,8 +22,10 @@ type book struct {
 	baseline *hdrhistogram.Histogram
 	ends     []loadgen.Outcome // outcome by ledger id; 0: no such request was recorded
 	account  uint64
-	lag      *hdrhistogram.Histogram
-	damage   []error
+
+	goodBefore uint64 // good requests of the baseline
+	lag        *hdrhistogram.Histogram
+	damage     []error
 }
 
 // keep reads all samples.
@@ -54,6 +56,9 @@ func (b *book) add(s loadgen.Sample, limit time.Duration, rate float64) {
 	b.meter(s, rate).add(s, limit)
 	if s.Out == loadgen.OK && s.Due >= b.span.baseline && s.Due < b.span.from {
 		recordLatency(b.baseline, s.Latency())
+		if !isBad(s, limit) {
+			b.goodBefore++
+		}
 	}
 	if s.Due < b.span.from || s.Due >= b.span.to {
 		return

@@ -34,6 +34,7 @@ type Card struct {
 	Data     Data      `json:"data"`
 	Load     Load      `json:"load"`
 	Warnings []string  `json:"warnings,omitempty"`
+	WhatIf   []string  `json:"what_if,omitempty"` // the changes of a card that never was; none: it is what happened
 }
 
 // Interval is a closed interval with the value that is printed.

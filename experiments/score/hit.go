@@ -59,12 +59,8 @@ func (hit *Hit) failover(b *book, h *history.History, f history.Fault) {
 // the class's traffic that all of them cost. One that ended before the effect is not the fault's doing, one that a lucky
 // request had begun before it is: what matters is when it was last bad. One that starts after the next fault began is that one's.
 func outageOf(m *meter, f history.Fault, next time.Duration) (longest Outage, lost float64) {
-	from, to := f.Began-f.Uncertainty-m.outages.resolution, min(f.HealAsked, next-m.outages.resolution)
-	if f.HealAsked == 0 {
-		to = next
-	}
 	for _, o := range m.outages.windows() {
-		if o.LastBad < from || o.Start >= to {
+		if !m.outages.causedBy(o, f, next) {
 			continue
 		}
 		lost += float64(o.Bad) / m.rate
@@ -73,6 +69,15 @@ func outageOf(m *meter, f history.Fault, next time.Duration) (longest Outage, lo
 		}
 	}
 	return longest, lost
+}
+
+// causedBy says whether an outage was going on while the fault lasted.
+func (o *outages) causedBy(w Outage, f history.Fault, next time.Duration) bool {
+	from, to := f.Began-f.Uncertainty-o.resolution, min(f.HealAsked, next-o.resolution)
+	if f.HealAsked == 0 {
+		to = next
+	}
+	return w.LastBad >= from && w.Start < to
 }
 
 // nextFault is when the next fault after f began, or the end.

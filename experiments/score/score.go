@@ -9,15 +9,29 @@ import (
 
 // Score judges a recording of an experiment. The same recording gives the same card, bit for bit.
 func Score(e spec.Experiment, h *history.History) Card {
+	c, _ := judged(e, h, nil) // only changes can be refused
+	return c
+}
+
+// judged makes the card, as if the changes were so.
+func judged(e spec.Experiment, h *history.History, changes []Change) (Card, error) {
 	c := Card{Formula: Formula, Experiment: h.Header.Experiment, Topology: h.Header.Topology, Claim: e.Claim}
 	b := keep(e, h)
 	p := readPoints(h, b.span)
 	c.Load = b.load(h)
 	for _, m := range b.meters {
-		c.Classes = append(c.Classes, m.finish())
+		m.finish()
 	}
 	c.Data = data(b, h)
 	c.Faults = hits(b, h, p)
+	for _, ch := range changes {
+		if err := ch.replace(h, b, &p, &c); err != nil {
+			return Card{}, err
+		}
+	}
+	for _, m := range b.meters {
+		c.Classes = append(c.Classes, m.Class)
+	}
 	c.Parts = parts(e, h, b, p, &c)
 	c.Caps = caps(h, b, &c)
 	doubt := doubts(e, h, b, p, c.Load)
@@ -26,7 +40,7 @@ func Score(e spec.Experiment, h *history.History) Card {
 	c.Goals = goals(e, h, b, p, &c)
 	c.judge(failures(h), doubt)
 	c.warn(h)
-	return c
+	return c, nil
 }
 
 // total adds the parts up. Where the evidence is in doubt the score is anything from 0 to 100.
@@ -45,7 +59,7 @@ func (c *Card) total(doubt bool) {
 	if doubt {
 		c.Score.Lo, c.Score.Hi = 0, 100
 	}
-	c.Grade = grade(c.Score.Lo, len(c.Caps) > 0)
+	c.Grade = Grade(c.Score.Lo, len(c.Caps) > 0)
 }
 
 // clamp keeps a sum of rounded terms in [0, limit].

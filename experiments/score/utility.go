@@ -25,8 +25,8 @@ func utilities(x Interval, t float64) Interval {
 // exactly is an interval without width.
 func exactly(x float64) Interval { return Interval{x, x, x} }
 
-// grade is the letter of a score: A from 90, B from 75, C from 60, D from 40, else F. Under a cap it is C at best.
-func grade(points float64, capped bool) string {
+// Grade is the letter of a score: A from 90, B from 75, C from 60, D from 40, else F. Under a cap it is C at best.
+func Grade(points float64, capped bool) string {
 	switch {
 	case points >= 90 && !capped:
 		return "A"

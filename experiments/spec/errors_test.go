@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"gauntlet/chaos"
 )
 
 const good = `claim: c
@@ -109,11 +111,11 @@ func TestErrorsOfSteps(t *testing.T) {
 		{"unknown pick", "role: postgres-primary", "role: postgres-primary, pick: most", `6:58: pick: "most" can't be understood; write all, one, minority, majority, a number from 1, or a share from 1% to 100%`},
 		{"no fault", ", fault: {kind: kill}", "", `6:5: fault is missing; say what happens, such as fault: {kind: kill}`},
 		{"fault is a word", "fault: {kind: kill}", "fault: kill", `6:60: fault must be a mapping; write it like fault: {kind: kill}`},
-		{"no kind", "{kind: kill}", "{}", `6:60: the fault has no kind; name one of: kill, crash, pause, stop`},
-		{"unknown kind", "kind: kill", "kind: kil", `6:67: unknown kind of fault "kil"; did you mean "kill"? there are: kill, crash, pause, stop`},
+		{"no kind", "{kind: kill}", "{}", `6:60: the fault has no kind; name one of: ` + strings.Join(chaos.KindNames(), ", ")},
+		{"unknown kind", "kind: kill", "kind: kil", `6:67: unknown kind of fault "kil"; did you mean "kill"? there are: ` + strings.Join(chaos.KindNames(), ", ")},
 		{"unknown field", "kind: kill", "kind: kill, hard: true", `6:73: unknown key "hard" in fault kill; known keys: kind`},
 		{"field of another kind", "kind: kill", "kind: kill, timeout: 5s", `6:73: unknown key "timeout" in fault kill; known keys: kind`},
-		{"field out of range", "kind: kill", "kind: stop, timeout: 5m", `6:82: timeout: 5m is out of range; write 1s to 1m`},
+		{"field out of range", "kind: kill", "kind: stop, timeout: 5m", `6:60: stop: timeout 5m0s: write 1s to 1m; gauntlet list stop shows its fields`},
 		{"steps is a mapping", "steps:\n  - {at", "steps:\n    {at", `6:5: steps must be a list; write it like steps: [...]`},
 		{"step is a word", "- {at: 5s, for: 5s, on: {role: postgres-primary}, fault: {kind: kill}}", "- kill", `6:5: step must be a mapping; write {at: ...}`},
 	} {

@@ -67,7 +67,7 @@ func parse(file string, text []byte, find lookup) (Experiment, error) {
 // architecture reads what depends on the topology.
 func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	e.Topology = t.Name
-	e.Steps = p.steps(o, e.Phases, t)
+	e.Steps = p.steps(o, scene{e.Phases, t, e.Seed})
 	e.Goals = p.goals(o, *e, t)
 }
 

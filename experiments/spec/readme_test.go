@@ -60,7 +60,7 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 // Each key that the parser knows has a row, and each default is the one that the parser uses.
 func TestReadmeListsTheKeys(t *testing.T) {
 	text := readme(t)
-	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys} {
+	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys, sequenceKeys, parallelKeys, memberKeys, chanceKeys} {
 		for _, k := range keys {
 			hasRow(t, text, "| `"+k+"` | ")
 		}
@@ -95,6 +95,9 @@ func TestReadmeExamplesParse(t *testing.T) {
 		text, _, _ := strings.Cut(b, "```")
 		if !strings.HasPrefix(text, "claim:") {
 			text = "claim: c\ntopology: replicated\n" + text + "goals: [{metric: availability, at_least: 0.9}]\n"
+		}
+		if !strings.Contains(text, "load:") {
+			text = "load: {workload: reference}\n" + text
 		}
 		if _, err := Parse(fmt.Sprintf("example-%d.yaml", i+1), []byte(text)); err != nil {
 			t.Error(err)

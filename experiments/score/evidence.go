@@ -30,6 +30,9 @@ func doubts(e spec.Experiment, h *history.History, b *book, p points, l Load) []
 		out = append(out, fmt.Sprintf("%s still answered while it was disturbed: the fault had no effect", name))
 	}
 	out = append(out, strangers(h)...)
+	if p.silent && len(h.Header.Replicas) > 0 && b.span.length() > 0 {
+		out = append(out, "no probe said how well it could see: nobody watched the database nodes")
+	}
 	if len(p.thin) > 0 {
 		out = append(out, "probes with gaps, less than 90 % of their polls were answered: "+strings.Join(p.thin, ", "))
 	}

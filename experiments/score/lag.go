@@ -21,6 +21,7 @@ type points struct {
 	headless float64  // seconds, highest age of the last acknowledged heartbeat while there was no primary
 	thin     []string // pollers that did not answer often enough
 	answered []string // targets that still answered while they were disturbed
+	silent   bool     // no poller said how well it could see
 	damage   []error
 }
 
@@ -53,6 +54,7 @@ func readPoints(h *history.History, sp span) points {
 			cover[pt.Target].add(pt.Value, disturbed(h, pt.At))
 		}
 	}
+	p.silent = len(pollers) == 0
 	slices.Sort(pollers)
 	for _, name := range pollers {
 		if c := cover[name].worst(); c < minCoverage && !isHit(h, name) {

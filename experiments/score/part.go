@@ -9,7 +9,10 @@ import (
 )
 
 // Formula is the version of the scoring formula. It changes whenever the same recording could score differently.
-const Formula = "R1"
+//
+// R2: what was not read back or not watched may hide what a cap is for, so that the lower end is below that cap; and a run
+// without any word from its probes is in doubt.
+const Formula = "R2"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
 // "more than 1 % errors for 5 min" can see in its most sensitive reading.
@@ -142,6 +145,21 @@ func pressurePart(h *history.History, pt points) Part {
 		p.Why = "no replica's lag could be read"
 	}
 	return p
+}
+
+// possibleCap is the lowest cap of which it is not known whether it applies, 100 if there is none. Else not to look would be
+// worth more than to look and to find a lost write.
+func possibleCap(h *history.History, b *book, c *Card) float64 {
+	limit := 100.0
+	if !c.Data.Known && ledgerRate(h) > 0 && h.Header.Sync {
+		limit = capLostWrites
+	}
+	for i, hit := range c.Faults {
+		if hit.After == nil && !watchedAfter(b, h.Faults[i]) && !overtaken(h, h.Faults[i]) {
+			limit = capNotSteady
+		}
+	}
+	return limit
 }
 
 // caps are the limits that safety sets; the score can't be traded above them.

@@ -35,7 +35,7 @@ func judged(e spec.Experiment, h *history.History, changes []Change) (Card, erro
 	c.Parts = parts(e, h, b, p, &c)
 	c.Caps = caps(h, b, &c)
 	doubt := doubts(e, h, b, p, c.Load)
-	c.total(len(doubt) > 0)
+	c.total(len(doubt) > 0, possibleCap(h, b, &c))
 	c.Measures = measures(h, b, p, &c)
 	c.Goals = goals(e, h, b, p, &c)
 	c.judge(failures(h), doubt)
@@ -43,8 +43,9 @@ func judged(e spec.Experiment, h *history.History, changes []Change) (Card, erro
 	return c, nil
 }
 
-// total adds the parts up. Where the evidence is in doubt the score is anything from 0 to 100.
-func (c *Card) total(doubt bool) {
+// total adds the parts up. Where the evidence is in doubt the score is anything from 0 to 100; a cap that only a lack of
+// evidence keeps away limits the lower end.
+func (c *Card) total(doubt bool, possible float64) {
 	c.Score = exactly(100)
 	for _, p := range c.Parts {
 		c.Score.Value -= p.PointsLost.Value
@@ -55,7 +56,7 @@ func (c *Card) total(doubt bool) {
 	for _, k := range c.Caps {
 		limit = min(limit, k.Limit)
 	}
-	c.Score = Interval{Value: clamp(c.Score.Value, limit), Lo: clamp(c.Score.Lo, limit), Hi: clamp(c.Score.Hi, limit)}
+	c.Score = Interval{Value: clamp(c.Score.Value, limit), Lo: clamp(c.Score.Lo, min(limit, possible)), Hi: clamp(c.Score.Hi, limit)}
 	if doubt {
 		c.Score.Lo, c.Score.Hi = 0, 100
 	}

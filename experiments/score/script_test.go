@@ -233,6 +233,9 @@ func (s *script) finish() {
 	for _, p := range phases {
 		s.add(history.Event{Phase: &p})
 	}
+	for at := 8 * time.Second; at < loadTo; at += time.Second {
+		s.add(history.Event{Point: &probe.Point{Metric: probe.Coverage, Target: "role db1", At: at, Value: 1}})
+	}
 	s.planned["feed"] += s.extra
 	if !s.noEnd {
 		s.add(history.Event{End: &history.End{At: loadTo + time.Second, Planned: s.planned}})
@@ -285,11 +288,16 @@ func (s *script) readBack(w []string) *history.ReadBack {
 // card scores the script.
 func (s *script) card(t testing.TB) Card {
 	t.Helper()
+	return Score(s.spec, s.history(t))
+}
+
+func (s *script) history(t testing.TB) *history.History {
+	t.Helper()
 	h, err := history.Memory(s.events, s.samples)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Score(s.spec, h)
+	return h
 }
 
 // Each script's expected card stands below its line "---", a line for each thing that must be so.

@@ -180,6 +180,9 @@ func (s *synth) all() ([]history.Event, []loadgen.Sample) {
 	samples, planned := s.requests()
 	events := append([]history.Event{{Header: &h}}, s.phaseStarts()...)
 	events = append(events, s.events...)
+	for at := s.start; at < s.start+s.exp.Length(); at += time.Second {
+		events = append(events, history.Event{Point: &probe.Point{Metric: probe.Coverage, Target: "role db1", At: at, Value: 1}})
+	}
 	if !s.noEnd {
 		events = append(events, history.Event{End: &history.End{At: s.start + s.exp.Length() + 4*time.Second, Planned: planned}})
 	}

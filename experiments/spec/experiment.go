@@ -20,6 +20,7 @@ type Experiment struct {
 	Phases   Phases
 	Steps    []chaos.Step
 	Goals    []Goal
+	Aborts   []Abort
 }
 
 // Phases are the lengths of the run's parts under load. Fault lasts from the first step's start to the last one's end.

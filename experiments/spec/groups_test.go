@@ -123,3 +123,25 @@ func TestExamplesOfAllKindsParse(t *testing.T) {
 		}
 	}
 }
+
+func TestAbort(t *testing.T) {
+	e, err := Parse("x.yaml", []byte(good+"abort:\n  - {metric: write_availability, over: 5s, below: 0.05}\n  - {metric: p99, above: 2s}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := e.Aborts[0]; a.Metric != "availability" || a.Class != "write" || a.Over != 5*time.Second || *a.Below != 0.05 || a.Text != "write_availability below 0.05 over 5s" {
+		t.Errorf("got %+v", a)
+	}
+	if a := e.Aborts[1]; *a.Above != 2 || a.Over != defaultOver {
+		t.Errorf("got %+v", a)
+	}
+	for _, c := range []struct{ abort, want string }{
+		{"{metric: lost_writes, above: 1}", `"lost_writes" can't abort a run`},
+		{"{metric: p99}", "abort on p99 needs either below or above"},
+		{"{metric: availability, below: 99%}", "write the ratio 0.99"},
+	} {
+		if _, err := Parse("x.yaml", []byte(good+"abort:\n  - "+c.abort+"\n")); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %s", c.abort, err, c.want)
+		}
+	}
+}

@@ -33,7 +33,7 @@ const unknown time.Duration = -1
 const minBaseline = 5 * time.Second
 
 var (
-	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals"}
+	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort"}
 	phaseKeys      = []string{"warm", "baseline", "recovery"}
 )
 
@@ -69,6 +69,7 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	e.Topology = t.Name
 	e.Steps = p.steps(o, scene{e.Phases, t, e.Seed})
 	e.Goals = p.goals(o, *e, t)
+	e.Aborts = p.aborts(o, *e)
 }
 
 func (p *problems) topology(o object, find lookup) compose.Topology {

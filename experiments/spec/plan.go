@@ -20,6 +20,7 @@ type Plan struct {
 	Ops        []PlannedOp
 	Spans      []Span // in the order of their beginnings
 	Goals      []string
+	Aborts     []string
 }
 
 // PlannedOp is an operation with its share of the rate.
@@ -52,6 +53,9 @@ func (e Experiment) Plan() Plan {
 	for _, g := range e.Goals {
 		p.Goals = append(p.Goals, g.Name()+" "+g.Text)
 	}
+	for _, a := range e.Aborts {
+		p.Aborts = append(p.Aborts, a.Text)
+	}
 	return p
 }
 
@@ -83,6 +87,9 @@ func (p Plan) String() string {
 	b.WriteString("  goals:\n")
 	for _, g := range p.Goals {
 		fmt.Fprintf(&b, "    %s\n", g)
+	}
+	for _, a := range p.Aborts {
+		fmt.Fprintf(&b, "  aborted on %s\n", a)
 	}
 	return b.String()
 }

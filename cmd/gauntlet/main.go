@@ -52,7 +52,7 @@ Exit codes: 0 every goal met, 1 a goal missed, 2 unknown, 3 could not run, 130 i
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(runCommand(), upCommand(), downCommand(), psCommand(), healCommand(), scoreCommand(), reportCommand(),
+	root.AddCommand(runCommand(), upCommand(), downCommand(), psCommand(), healCommand(), scoreCommand(), reportCommand(), compareCommand(),
 		validateCommand(), listCommand(), appCommand(), hostKillCommand())
 	return root
 }

@@ -24,6 +24,8 @@ type runFlags struct {
 	keep     bool
 	dryRun   bool
 	json     bool
+	quiet    bool // print no cards
+	jobFlags
 }
 
 func runCommand() *cobra.Command {
@@ -38,7 +40,8 @@ Everything is recorded into runs/<experiment>/<topology>/<UTC time>/. The exit c
 0 every goal met, 1 a goal missed, 2 unknown, 3 could not run, 130 interrupted.`,
 		Example: `  gauntlet run experiments/primary-kill.yaml
   gauntlet run primary-kill --topology replicated-async --repeat 5
-  gauntlet run primary-pause --dry-run`,
+  gauntlet run primary-pause --dry-run
+  gauntlet run primary-kill --baseline baseline.json --junit results.xml`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runAll(cmd.Context(), args, f) },
 	}
@@ -51,6 +54,7 @@ Everything is recorded into runs/<experiment>/<topology>/<UTC time>/. The exit c
 	fs.BoolVar(&f.keep, "keep", false, "leave the topology running")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "print the plan and start nothing")
 	fs.BoolVar(&f.json, "json", false, "print the cards as JSON")
+	f.register(cmd)
 	return cmd
 }
 
@@ -66,20 +70,22 @@ func runAll(ctx context.Context, args []string, f runFlags) error {
 	if f.keep && len(all)*f.repeat > 1 {
 		return errors.New("--keep leaves one topology running: give one experiment and no --repeat")
 	}
+	work, err := f.begin()
+	if err != nil {
+		return err
+	}
 	eng, err := compose.Check(ctx)
 	if err != nil {
 		return err
 	}
 	worst := error(nil)
 	for _, e := range all {
-		for n := range f.repeat {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			worst = worse(worst, runOnce(ctx, eng, e, f, n))
+		worst = worse(worst, work.experiment(ctx, eng, e))
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return worst
+	return work.end(worst)
 }
 
 // load parses all experiments and applies the flags; all errors at once.
@@ -106,8 +112,8 @@ func (f runFlags) load(args []string) ([]spec.Experiment, error) {
 	return all, errors.Join(errs...)
 }
 
-// runOnce runs, scores and reports one experiment.
-func runOnce(ctx context.Context, eng *compose.Engine, e spec.Experiment, f runFlags, n int) error {
+// runOnce runs, scores and reports one experiment. The error is the verdict's, or why it could not be carried out as planned.
+func runOnce(ctx context.Context, eng *compose.Engine, e spec.Experiment, f runFlags, n int) (finished, error) {
 	p := newProgress(os.Stderr)
 	p.Say(fmt.Sprintf("experiment %s on %s: %s", e.Name, e.Topology, e.Claim))
 	if f.repeat > 1 {
@@ -118,20 +124,25 @@ func runOnce(ctx context.Context, eng *compose.Engine, e spec.Experiment, f runF
 	})
 	p.clear()
 	if dir == "" {
-		return runErr
+		return finished{}, runErr
 	}
 	rec, err := open(dir)
+	done := finished{rec, dir}
 	if err != nil {
-		return errors.Join(runErr, err)
+		return done, errors.Join(runErr, err)
 	}
-	if err := errors.Join(rec.write(dir), rec.print(os.Stdout, cardFile(f.json), colour(os.Stdout))); err != nil {
-		return errors.Join(runErr, err)
+	err = rec.write(dir)
+	if !f.quiet {
+		err = errors.Join(err, rec.print(os.Stdout, cardFile(f.json), colour(os.Stdout)))
+	}
+	if err != nil {
+		return done, errors.Join(runErr, err)
 	}
 	fmt.Fprintf(os.Stderr, "\nrecording: %s\nreport:    %s\n", dir, filepath.Join(dir, "report.html"))
 	if runErr != nil {
-		return runErr
+		return done, runErr
 	}
-	return verdictError(rec.card.Verdict)
+	return done, verdictError(rec.card.Verdict)
 }
 
 // cardFile is which form of the card is printed.

@@ -249,6 +249,7 @@ func (h *healer) strays(ctx context.Context) error {
 func (h *healer) undo(ctx context.Context, id string, on []Action) error {
 	errs := make([]error, len(on))
 	var wg sync.WaitGroup
+	on = slices.DeleteFunc(slices.Clone(on), func(a Action) bool { return a.Do.Verb == VerbSpike }) // ended with its process
 	for i, a := range on {
 		wg.Go(func() { errs[i] = undoOne(ctx, h.rt, id, a) })
 	}

@@ -84,7 +84,7 @@ func (s Selector) Resolve(all []Container, rng *rand.Rand) ([]Container, error) 
 func (s Selector) matching(all []Container) []Container {
 	var out []Container
 	for _, c := range all {
-		if s.matches(c) {
+		if s.Matches(c) {
 			out = append(out, c)
 		}
 	}
@@ -92,7 +92,8 @@ func (s Selector) matching(all []Container) []Container {
 	return out
 }
 
-func (s Selector) matches(c Container) bool {
+// Matches says whether the container fits, whatever Pick and Exclude say.
+func (s Selector) Matches(c Container) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return c.State != Gone && is(s.Service, c.Service) && is(s.Container, c.Name) && is(s.Tier, c.Tier) && is(s.Region, c.Region) &&
 		(s.Role == "" || slices.Contains(c.Roles, s.Role)) && s.attached(c) && s.labelled(c)

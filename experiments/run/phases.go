@@ -59,6 +59,11 @@ func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, l
 		r.explain(ctx, rec, err)
 		return nil, err
 	}
+	live = loadRuntime{live, r.exp.Load.Rate}
+	if err := r.arm(ctx, live); err != nil {
+		r.explain(ctx, rec, err)
+		return nil, err
+	}
 	sessions, err := loadgen.Login(ctx, r.exp.Load, r.base)
 	if err != nil {
 		r.explain(ctx, rec, err)
@@ -70,8 +75,8 @@ func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, l
 	}
 	defer journal.Close()
 	begin := rec.now() + leadTime
-	loadCtx, stopLoad := context.WithCancel(ctx)
-	defer stopLoad()
+	loadCtx, stopLoad := context.WithCancelCause(ctx)
+	defer stopLoad(nil)
 	var planned map[string]uint64
 	var all errgroup.Group
 	all.Go(func() error {
@@ -82,17 +87,32 @@ func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, l
 	all.Go(func() error {
 		err := r.faults(loadCtx, rec, live, journal, begin)
 		if err != nil {
-			stopLoad() // nothing more can be learnt
+			stopLoad(err) // nothing more can be learnt
 		}
 		return err
 	})
 	all.Go(func() error { r.clock(loadCtx, rec, begin); return nil })
+	all.Go(func() error { r.abort(loadCtx, rec, begin, stopLoad); return nil })
 	err = all.Wait()
+	if aborted := context.Cause(loadCtx); err == nil && errors.Is(aborted, errAborted) {
+		rec.note(history.NoteAborted, aborted.Error())
+		return planned, nil
+	}
 	if err != nil || ctx.Err() != nil {
 		r.explain(ctx, rec, err)
 		return planned, errors.Join(err, context.Cause(ctx))
 	}
 	return planned, nil
+}
+
+// abort ends load and faults when a condition of the experiment comes true; it ends with the load.
+func (r *runner) abort(ctx context.Context, rec *recorder, begin time.Duration, stop context.CancelCauseFunc) {
+	ctx, cancel := context.WithDeadline(ctx, r.origin.Add(begin+r.exp.Length()))
+	defer cancel()
+	starts := r.starts(begin)
+	if err := r.watchAborts(ctx, rec, starts[min(2, len(starts)-1)].At); err != nil {
+		stop(err)
+	}
 }
 
 // prepare waits until the topology is whole, so that the first fault meets what the experiment means.
@@ -115,7 +135,7 @@ func (r *runner) explain(ctx context.Context, rec *recorder, err error) {
 }
 
 func (r *runner) load(ctx context.Context, rec *recorder, sessions loadgen.Sessions, begin time.Duration) (map[string]uint64, error) {
-	rep, err := loadgen.Run(ctx, r.exp.Load, loadgen.Target{Base: r.base, Sessions: sessions, Origin: r.origin, Start: begin, Length: r.exp.Length()}, rec.sample)
+	rep, err := loadgen.Run(ctx, r.exp.Schedule(), loadgen.Target{Base: r.base, Sessions: sessions, Origin: r.origin, Start: begin, Length: r.exp.Length()}, rec.sample)
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}

@@ -57,6 +57,7 @@ type recorder struct {
 	origin time.Time
 	limit  time.Duration
 	gauges *gauges
+	vigil  *vigil
 	say    func(string)
 }
 
@@ -76,6 +77,7 @@ func (r *recorder) note(kind, text string) {
 
 func (r *recorder) sample(s loadgen.Sample) {
 	r.gauges.sample(s, r.limit)
+	r.vigil.sample(s)
 	r.Sample(s)
 }
 

@@ -114,7 +114,7 @@ func (r *runner) record(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recording: %w", err)
 	}
-	rec := &recorder{Writer: w, origin: r.origin, limit: r.exp.Load.Limit, gauges: newGauges(), say: r.opt.Observer.Say}
+	rec := &recorder{Writer: w, origin: r.origin, limit: r.exp.Load.Limit, gauges: newGauges(), vigil: newVigil(r.exp.Load), say: r.opt.Observer.Say}
 	r.say("recording into %s", r.dir)
 	if err := os.WriteFile(filepath.Join(r.dir, "experiment.yaml"), []byte(r.exp.Source), 0o644); err != nil {
 		return errors.Join(fmt.Errorf("recording: %w", err), w.Close(history.End{}))

@@ -119,6 +119,18 @@ func (g *gauges) take(elapsed, left time.Duration) Status {
 	return s
 }
 
+// lagNow is the worst lag of a replica now, if it was read lately.
+func (g *gauges) lagNow(elapsed time.Duration) (worst time.Duration, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, r := range g.lag {
+		if elapsed-r.at < lagFresh {
+			worst, ok = max(worst, r.lag), true
+		}
+	}
+	return worst, ok
+}
+
 func (g *gauges) disturbed() string {
 	var all []string
 	for i := range 64 {

@@ -145,3 +145,21 @@ func TestAbort(t *testing.T) {
 		}
 	}
 }
+
+func TestSpikesAreInTheSchedule(t *testing.T) {
+	e, err := Parse("x.yaml", []byte(withSteps("  - {at: 5s, for: 5s, fault: {kind: spike, factor: 3}}\n  - {at: 8s, for: 4s, fault: {kind: spike, factor: 0}}\n")))
+	if err == nil || !strings.Contains(err.Error(), "overlaps") {
+		t.Errorf("got %v, want two spikes at once refused", err)
+	}
+	e, err = Parse("x.yaml", []byte(withSteps("  - {at: 5s, for: 5s, fault: {kind: spike, factor: 3}}\n  - {at: 12s, for: 1s, fault: {kind: spike, factor: 0}}\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range e.Schedule().Shape.Stages {
+		got = append(got, fmt.Sprintf("%s %g", short(s.For), s.From))
+	}
+	if want := []string{"7s 200", "5s 600", "2s 200", "1s 0", "10s 200"}; !slices.Equal(got, want) {
+		t.Errorf("stages %q, want %q", got, want)
+	}
+}

@@ -68,6 +68,7 @@ func parse(file string, text []byte, find lookup) (Experiment, error) {
 func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	e.Topology = t.Name
 	e.Steps = p.steps(o, scene{e.Phases, t, e.Seed})
+	p.spikesFit(o, *e)
 	e.Goals = p.goals(o, *e, t)
 	e.Aborts = p.aborts(o, *e)
 }

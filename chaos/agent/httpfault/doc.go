@@ -14,7 +14,8 @@
 //   - Connections from before the fault are broken once, with RST to both ends, so that clients with keep-alive are concerned
 //     too. A request that is under way on one of them fails.
 //   - When the last rule is cleared, the redirect goes at once and each running connection ends after the answer under way or,
-//     if it is idle, after its next one (the answer says Connection: close). Nothing breaks. When the agent is killed instead,
-//     they break once, and clients that connect again reach the target.
+//     if it is idle, after its next one (the answer says Connection: close). Nothing breaks. A table without
+//     redirects stays until the worker is closed, because those connections need it. When the agent is killed instead, they
+//     break once, and clients that connect again reach the target.
 //   - A target that does not listen shows as RST after a connection was made, where it would refuse without the proxy.
 package httpfault

@@ -34,11 +34,14 @@ func openTable() (diverter, error) {
 // divert fills the two chains. A redirected packet comes in with the proxy's port, so what still has one of ours when it comes
 // in belongs to a connection from before.
 //
-// Note: the chains stay when there is nothing to divert. Without a nat chain in the namespace the kernel would no longer
-// translate the packets of running connections, and taking a hook away drops what waits in other faults' queues.
+// Note: the chains stay when there is nothing to divert, and a rule that does nothing but read the state of connections. Without
+// a nat chain and a user of connection tracking in the namespace the kernel would, some milliseconds later, no longer translate
+// the packets of running connections; and taking a hook away drops what waits in other faults' queues.
 func (t table) divert(ports []uint16, to uint16) error {
 	nat := nft.Chain{Name: redirects, Hook: &nft.Hook{Number: unix.NF_INET_PRE_ROUTING, Priority: -100, NAT: true}}
-	filter := nft.Chain{Name: resets, Hook: &nft.Hook{Number: unix.NF_INET_LOCAL_IN}}
+	filter := nft.Chain{Name: resets, Hook: &nft.Hook{Number: unix.NF_INET_LOCAL_IN}, Rules: []nft.Rule{
+		{Tag: "keep connection tracking", Exprs: []expr.Any{&expr.Ct{Key: expr.CtKeySTATE, Register: 1}}},
+	}}
 	for _, p := range ports {
 		incoming := slices.Concat(notLoopback(), nft.Protocol(unix.IPPROTO_TCP), nft.DestinationPort(p))
 		tag := strconv.Itoa(int(p))

@@ -300,6 +300,7 @@ func TestClearBreaksNothing(t *testing.T) {
 	if err := w.Clear(t.Context(), "x", chaos.Op{}); err != nil {
 		t.Errorf("second Clear = %v", err)
 	}
+	time.Sleep(200 * time.Millisecond) // the kernel takes down what rules needed some milliseconds after the rules
 	close(s.release)
 	text, err := io.ReadAll(res.Body)
 	if want := "begun, " + s.ip4; string(text) != want || err != nil {

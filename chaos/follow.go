@@ -27,8 +27,8 @@ func newHolds(actions []Action) []*held {
 }
 
 // follow looks whether the fault still holds on target i. What an agent did is over when the target restarts, or is made
-// again: then it is applied anew, unless somebody healed it on purpose. Other faults that ended early prove nothing about the
-// time that was left, and the window says so.
+// again: then it is applied anew, unless somebody healed it on purpose. An agent that dies in a target that lives on is not
+// replaced: what killed it meant it. Faults that ended early prove nothing about the time that was left, and the window says so.
 func (e *engine) follow(ctx context.Context, in *injection, h *held, i int, last bool) {
 	a := in.actions[i]
 	if h.given || ctx.Err() != nil || !lasting(a.Do.Verb) {
@@ -74,11 +74,14 @@ func (e *engine) reapply(ctx context.Context, in *injection, h *held, i int, cau
 		h.lost = time.Time{}
 		return
 	}
-	if last || now().Sub(h.lost) > reapplyFor {
+	if last || errors.Is(err, errAgentDied) || now().Sub(h.lost) > reapplyFor {
 		h.given = true
 		in.window.note(fmt.Errorf("%w (not re-applied: %w)", ended(in.actions[i].Target.Name, cause), err))
 	}
 }
+
+// errAgentDied means that the target lives on without the agent.
+var errAgentDied = errors.New("its agent died")
 
 // again plans anew for the same name among the containers that there are now, tells the undo log, and carries it out.
 func (e *engine) again(ctx context.Context, in *injection, i int) error {
@@ -90,6 +93,9 @@ func (e *engine) again(ctx context.Context, in *injection, i int) error {
 	at := slices.IndexFunc(all, func(c Container) bool { return c.Name == name && c.State == Running })
 	if at < 0 {
 		return fmt.Errorf("%s does not run", name)
+	}
+	if k := slices.IndexFunc(in.on, func(c Container) bool { return c.Name == name }); k >= 0 && in.on[k].ID == all[at].ID && in.on[k].PID == all[at].PID {
+		return errAgentDied
 	}
 	on := slices.Clone(in.on)
 	for k, c := range on {
@@ -110,7 +116,7 @@ func (e *engine) again(ctx context.Context, in *injection, i int) error {
 	if _, err = e.rt.Do(doCtx, actions[i].Target, in.id, actions[i].Do); err != nil {
 		return err
 	}
-	in.actions[i] = actions[i]
+	in.actions[i], in.on = actions[i], on
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -64,18 +65,18 @@ func needDocker(t *testing.T) *client.Client {
 	return cli
 }
 
-// imageOnce builds the responder's image once per process, without a registry.
+// imageOnce builds the image of testdata/member once per process, without a registry.
 var imageOnce = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "responder")
+	dir, err := os.MkdirTemp("", "member")
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	bin := filepath.Join(dir, "responder")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, "../chaostest/testdata/responder")
+	bin := filepath.Join(dir, "member")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, "./testdata/member")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build the responder: %w\n%s", err, out)
+		return "", fmt.Errorf("build testdata/member: %w\n%s", err, out)
 	}
 	layer, err := tarOf(bin)
 	if err != nil {
@@ -91,7 +92,7 @@ func tarOf(bin string) (io.Reader, error) {
 	}
 	var buf bytes.Buffer
 	w := tar.NewWriter(&buf)
-	if err := w.WriteHeader(&tar.Header{Name: "responder", Mode: 0o755, Size: int64(len(text))}); err != nil {
+	if err := w.WriteHeader(&tar.Header{Name: "member", Mode: 0o755, Size: int64(len(text))}); err != nil {
 		return nil, err
 	}
 	if _, err := w.Write(text); err != nil {
@@ -108,7 +109,7 @@ func importImage(layer io.Reader) (string, error) {
 	defer func() { _ = cli.Close() }()
 	ref := "gauntlet-chaostest:" + mark
 	out, err := cli.ImageImport(context.Background(), image.ImportSource{Source: layer, SourceName: "-"}, ref,
-		image.ImportOptions{Changes: []string{`ENTRYPOINT ["/responder"]`, "LABEL " + testLabel + "=" + mark}})
+		image.ImportOptions{Changes: []string{`ENTRYPOINT ["/member"]`, "LABEL " + testLabel + "=" + mark}})
 	if err != nil {
 		return "", err
 	}
@@ -188,12 +189,20 @@ func (y *yard) start(t *testing.T, name, service, number string, labels map[stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { y.remove(created.ID) })
+	t.Cleanup(func() { y.remove(y.full(name)) }) // by name: it may have been made again
 	if err := y.cli.ContainerStart(t.Context(), created.ID, container.StartOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	y.addr[name], y.ids[name] = "127.0.0.1:"+port, created.ID
 	y.mustAnswer(t, name)
+}
+
+// full is the engine's name of a container, which stays when it is made again.
+func (y *yard) full(name string) string {
+	if name == "echo" && y.ids["echo-1"] != "" {
+		name = "echo-1" // see newBed
+	}
+	return y.project + "_" + name
 }
 
 func (y *yard) remove(id string) {
@@ -218,13 +227,16 @@ func freePort(t *testing.T) string {
 	return ""
 }
 
-// answer asks a container as a client would, on a connection of its own.
-func (y *yard) answer(ctx context.Context, name string) (string, error) {
+// answer asks a container as a client would.
+func (y *yard) answer(ctx context.Context, name string) (string, error) { return y.ask(ctx, name, "/") }
+
+// ask asks for a path, on a connection of its own; see testdata/member.
+func (y *yard) ask(ctx context.Context, name, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	tr := &http.Transport{DisableKeepAlives: true}
 	defer tr.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+y.addr[name]+"/", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+y.addr[name]+path, nil)
 	if err != nil {
 		return "", err
 	}
@@ -258,22 +270,69 @@ func (y *yard) runtime(t *testing.T, o docker.Options) *docker.Runtime {
 	return rt
 }
 
+// copyInto writes a file into a folder of a container.
+func (y *yard) copyInto(t *testing.T, id, folder, text string) {
+	t.Helper()
+	var buf bytes.Buffer
+	w := tar.NewWriter(&buf)
+	err := w.WriteHeader(&tar.Header{Name: "note", Mode: 0o644, Size: int64(len(text))})
+	if err == nil {
+		_, err = w.Write([]byte(text))
+	}
+	if err = errors.Join(err, w.Close()); err == nil {
+		err = y.cli.CopyToContainer(t.Context(), id, folder, &buf, container.CopyToContainerOptions{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyFrom reads it back; "" if it is not there.
+func (y *yard) copyFrom(t *testing.T, id, folder string) string {
+	t.Helper()
+	out, _, err := y.cli.CopyFromContainer(t.Context(), id, folder+"/note")
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = out.Close() }()
+	r := tar.NewReader(out)
+	if _, err := r.Next(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// withAgents are options with which agents can be started.
+func (y *yard) withAgents() docker.Options {
+	return docker.Options{Image: y.image, AgentCommand: []string{"/member", "agent"}, HelperCommand: []string{"/member", "hostkill"}}
+}
+
+// do carries out an operation on a container by name.
+func (y *yard) do(t *testing.T, rt *docker.Runtime, name string, op chaos.Op) (chaos.Effect, error) {
+	t.Helper()
+	return rt.Do(t.Context(), chaos.Target{ID: y.ids[name], Name: name}, "", op)
+}
+
 // newBed is a bed for the conformance suite.
 func newBed(t *testing.T, o docker.Options) chaostest.Bed {
 	y := newYard(t)
 	y.start(t, "echo-1", "echo", "1", nil)
 	y.start(t, "echo-2", "echo", "2", nil)
 	if o.Helper {
-		o.Image, o.HelperCommand = y.image, []string{"/responder", "hostkill"}
+		o.Image, o.HelperCommand = y.image, []string{"/member", "hostkill"}
 	}
 	// After a removal the other one is alone in its service and is printed without its number.
 	y.addr["echo"], y.ids["echo"] = y.addr["echo-1"], y.ids["echo-1"]
 	return chaostest.Bed{
 		Runtime: y.runtime(t, o), Service: "echo", Answer: y.answer,
 		Remove: func(ctx context.Context, name string) error {
-			return y.cli.ContainerRemove(ctx, y.ids[name], container.RemoveOptions{Force: true})
+			return y.cli.ContainerRemove(ctx, y.full(name), container.RemoveOptions{Force: true})
 		},
-		Exit: func(ctx context.Context, name string) error { return y.cli.ContainerKill(ctx, y.ids[name], "SIGKILL") },
+		Exit: func(ctx context.Context, name string) error { return y.cli.ContainerKill(ctx, y.full(name), "SIGKILL") },
 	}
 }
 

@@ -15,24 +15,17 @@ import (
 
 const helperTimeout = 30 * time.Second
 
-// Crash sends SIGKILL to the container's first process on the host, which the engine takes for a crash, and waits until the
+// crash sends SIGKILL to the container's first process on the host, which the engine takes for a crash, and waits until the
 // engine has noticed and its restart policy has acted.
 //
 // Note: neither the engine's kill nor a signal from inside the container will do: the first disables the restart policy, the
 // second is ignored by the kernel for PID 1.
-func (r *Runtime) Crash(ctx context.Context, id string) (chaos.Effect, error) {
-	info, err := r.inspect(ctx, id)
-	if err != nil {
-		return chaos.Effect{}, err
-	}
-	if err := mustRun(info); err != nil {
-		return chaos.Effect{}, err
-	}
-	at, seen, err := during(ctx, func(ctx context.Context) error { return r.hostKill(ctx, info) }, r.ended(info))
+func (r *Runtime) crash(ctx context.Context, info container.InspectResponse) (chaos.Effect, error) {
+	at, seen, err := during(ctx, func(ctx context.Context) error { return r.hostKill(ctx, info, "SIGKILL", "") }, r.ended(info))
 	if err != nil {
 		return chaos.Effect{}, fmt.Errorf("%s: crash: %w", nameOf(info), err)
 	}
-	now, err := r.confirm(ctx, id, "another life", func(now container.InspectResponse) bool { return noticed(info, now) })
+	now, err := r.confirm(ctx, info.ID, "another life", func(now container.InspectResponse) bool { return noticed(info, now) })
 	if err != nil {
 		return chaos.Effect{}, err
 	}
@@ -56,18 +49,47 @@ func aftermath(before, now container.InspectResponse) string {
 	return fmt.Sprintf("engine restarts it by policy %s (restart count %d, was %d)", policy, now.RestartCount, before.RestartCount)
 }
 
-// hostKill kills the process directly where this process may, else through a helper container.
-func (r *Runtime) hostKill(ctx context.Context, info container.InspectResponse) error {
+// hostKill signals the container's first process, or the oldest one with that command name, directly where this process may,
+// else through a helper container.
+func (r *Runtime) hostKill(ctx context.Context, info container.InspectResponse, signal, process string) error {
 	p, err := r.process(info)
 	if err == nil && !r.opts.Helper {
-		if err = p.Kill(); err == nil || !errors.Is(err, os.ErrPermission) {
+		if err = p.Send(signal, process); err == nil || !errors.Is(err, os.ErrPermission) {
 			return err
 		}
 	}
 	if r.opts.Image == "" || len(r.opts.HelperCommand) == 0 {
 		return errors.Join(fmt.Errorf("%w: run as root on the engine's own Linux host, or name an image for a helper", chaos.ErrUnsupported), err)
 	}
-	return r.runHelper(ctx, []string{strconv.Itoa(info.State.Pid), info.ID})
+	args := []string{strconv.Itoa(info.State.Pid), info.ID, signal}
+	if process != "" {
+		args = append(args, process)
+	}
+	return r.runHelper(ctx, args)
+}
+
+// signal sends a signal from outside of the engine: one by the engine would disable the restart policy. SIGCONT finds nothing
+// to do in a container that is down.
+func (r *Runtime) signal(ctx context.Context, info container.InspectResponse, op chaos.Op) (chaos.Effect, error) {
+	if err := mustRun(info); err != nil {
+		if op.Signal == "SIGCONT" {
+			now := time.Now()
+			return span{now, now}.effect("no process is left to go on"), nil
+		}
+		return chaos.Effect{}, err
+	}
+	if op.Signal == "SIGKILL" && op.Process == "" {
+		return r.crash(ctx, info)
+	}
+	at, _, err := during(ctx, func(ctx context.Context) error { return r.hostKill(ctx, info, op.Signal, op.Process) }, nil)
+	if err != nil {
+		return chaos.Effect{}, fmt.Errorf("%s: %s: %w", nameOf(info), op.Signal, err)
+	}
+	to := fmt.Sprintf("process %d", info.State.Pid)
+	if op.Process != "" {
+		to = "the oldest process " + op.Process
+	}
+	return at.effect(fmt.Sprintf("%s was sent to %s", op.Signal, to)), nil
 }
 
 // runHelper runs the helper command in a container that can see and kill the host's processes and nothing else. The engine
@@ -87,7 +109,7 @@ func (r *Runtime) runHelper(ctx context.Context, args []string) error {
 	select {
 	case end := <-exited:
 		if end.StatusCode != 0 {
-			return fmt.Errorf("helper: exit code %d: it could not kill PID %s", end.StatusCode, args[0])
+			return fmt.Errorf("helper: exit code %d: it could not signal PID %s", end.StatusCode, args[0])
 		}
 		return nil
 	case err := <-failed:

@@ -12,7 +12,7 @@ import (
 	"gauntlet/chaos"
 )
 
-// Labels that this package reads (the first four) and puts on its helpers (the last two).
+// Labels that this package reads (the first six) and puts on its helpers (the others).
 const (
 	labelProject  = "com.docker.compose.project"
 	labelService  = "com.docker.compose.service"
@@ -20,8 +20,12 @@ const (
 	labelOneOff   = "com.docker.compose.oneoff"
 	labelTier     = "gauntlet.tier"
 	labelRegion   = "gauntlet.region"
-	labelInternal = "gauntlet.internal" // Gauntlet's own: never a target
+	labelInternal = "gauntlet.internal" // Gauntlet's own: never a target; the value is its role
 	labelOwner    = "gauntlet.owner"
+	labelScope    = "gauntlet.project"     // the project that it works in
+	labelTarget   = "gauntlet.target"      // of an agent: the target's id
+	labelName     = "gauntlet.target-name" // and name
+	labelProfile  = "gauntlet.profile"     // and what it was given rights for
 )
 
 // Options say which containers and how.
@@ -35,6 +39,11 @@ type Options struct {
 	// them such a crash is chaos.ErrUnsupported.
 	Image         string
 	HelperCommand []string
+	// AgentCommand is agent.Serve in the same image, such as "/gauntlet", "agent". It gets more arguments: --target ID --pid N --verbs
+	// LIST. Without it, what agents do is chaos.ErrUnsupported.
+	AgentCommand []string
+	// Lease is how long an agent goes on without a sign of this process; 0 is lease.Default.
+	Lease time.Duration
 	// Helper makes every crash use the helper, also where this process could do it.
 	Helper bool
 	// Remote says not to look at this host's /proc, as if the engine were elsewhere. Effects are then known less exactly.
@@ -43,9 +52,11 @@ type Options struct {
 
 // Runtime is one project on one engine. It is safe for concurrent use.
 type Runtime struct {
-	cli   *client.Client
-	opts  Options
-	clock Clock
+	cli    *client.Client
+	opts   Options
+	clock  Clock
+	cpus   int // of the engine's machine
+	agents agents
 }
 
 // New connects to the engine and measures its clock. The caller closes it.
@@ -62,14 +73,16 @@ func New(ctx context.Context, o Options) (*Runtime, error) {
 		return nil, fmt.Errorf("docker: %w", err)
 	}
 	r := &Runtime{cli: cli, opts: o}
-	if r.clock, err = measureClock(ctx, cli); err != nil {
+	if r.clock, r.cpus, err = measure(ctx, cli); err != nil {
 		return nil, errors.Join(fmt.Errorf("docker: the engine at %s does not answer (is it running, and may you use it?): %w", cli.DaemonHost(), err), cli.Close())
 	}
 	return r, nil
 }
 
-// Close lets go of the connections.
-func (r *Runtime) Close() error { return r.cli.Close() }
+// Close ends the agents that this process started, and with them what they hold, and lets go of the connections.
+func (r *Runtime) Close() error {
+	return errors.Join(r.closeAgents(), r.cli.Close())
+}
 
 // Project is the scope.
 func (r *Runtime) Project() string { return r.opts.Project }
@@ -83,23 +96,23 @@ type Clock struct {
 	Uncertainty time.Duration // half of the time that asking took
 }
 
-// measureClock asks the engine for its time once.
-func measureClock(ctx context.Context, cli *client.Client) (Clock, error) {
+// measure asks the engine for its time and its processors once.
+func measure(ctx context.Context, cli *client.Client) (Clock, int, error) {
 	asked := time.Now()
 	info, err := cli.Info(ctx)
 	if err != nil {
-		return Clock{}, err
+		return Clock{}, 0, err
 	}
 	half := time.Since(asked) / 2
 	engine, err := time.Parse(time.RFC3339Nano, info.SystemTime)
 	if err != nil {
-		return Clock{}, fmt.Errorf("engine's time: %w", err)
+		return Clock{}, 0, fmt.Errorf("engine's time: %w", err)
 	}
 	offset := engine.Sub(asked.Add(half).Round(0))
 	if offset.Abs() <= half+time.Millisecond {
 		offset = 0
 	}
-	return Clock{Offset: offset, Uncertainty: half}, nil
+	return Clock{Offset: offset, Uncertainty: half}, info.NCPU, nil
 }
 
 // local turns a time on the engine's wall clock into one of ours, with a reading of the monotonic clock. It compares

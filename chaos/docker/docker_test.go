@@ -22,13 +22,13 @@ func TestDockerConforms(t *testing.T) {
 func TestCrashThroughHelper(t *testing.T) {
 	y := newYard(t)
 	y.start(t, "echo", "echo", "1", nil)
-	rt := y.runtime(t, docker.Options{Helper: true, Image: y.image, HelperCommand: []string{"/responder", "hostkill"}})
+	rt := y.runtime(t, docker.Options{Helper: true, Image: y.image, HelperCommand: []string{"/member", "hostkill"}})
 	before, err := y.answer(t.Context(), "echo")
 	if err != nil {
 		t.Fatal(err)
 	}
 	asked := time.Now()
-	eff, err := rt.Crash(t.Context(), y.ids["echo"])
+	eff, err := y.do(t, rt, "echo", chaos.Op{Verb: chaos.VerbCrash})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestCrashWithoutRightsIsRefused(t *testing.T) {
 	y := newYard(t)
 	y.start(t, "echo", "echo", "1", nil)
 	rt := y.runtime(t, docker.Options{Helper: true})
-	if _, err := rt.Crash(t.Context(), y.ids["echo"]); !errors.Is(err, chaos.ErrUnsupported) {
+	if _, err := y.do(t, rt, "echo", chaos.Op{Verb: chaos.VerbCrash}); !errors.Is(err, chaos.ErrUnsupported) {
 		t.Errorf("Crash = %v, want %v", err, chaos.ErrUnsupported)
 	}
 	if _, err := y.answer(t.Context(), "echo"); err != nil {
@@ -60,7 +60,7 @@ func TestOnlyTheProjectIsTouched(t *testing.T) {
 	y.start(t, "agent", "web", "2", map[string]string{"gauntlet.internal": "agent"})
 	y.start(t, "once", "web", "4", map[string]string{"com.docker.compose.oneoff": "True"})
 	other.start(t, "db", "db", "1", nil)
-	rt := y.runtime(t, docker.Options{})
+	rt := y.runtime(t, y.withAgents())
 	all, err := rt.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -72,16 +72,13 @@ func TestOnlyTheProjectIsTouched(t *testing.T) {
 		t.Errorf("web = %+v, want its tier, region, service, state and PID", web)
 	}
 	for name, id := range map[string]string{"agent": y.ids["agent"], "once": y.ids["once"], "other project": other.ids["db"]} {
-		for _, state := range []chaos.State{chaos.Exited, chaos.Paused, chaos.Running} {
-			if _, err := rt.SetState(t.Context(), id, state); !errors.Is(err, chaos.ErrRefused) {
-				t.Errorf("SetState(%s, %s) = %v, want %v", name, state, err, chaos.ErrRefused)
+		for _, op := range everyOp() {
+			if _, err := rt.Do(t.Context(), chaos.Target{ID: id, Name: name}, "x", op); !errors.Is(err, chaos.ErrRefused) {
+				t.Errorf("%s on %s = %v, want %v", op.Verb, name, err, chaos.ErrRefused)
 			}
 		}
-		if _, err := rt.Crash(t.Context(), id); !errors.Is(err, chaos.ErrRefused) {
-			t.Errorf("Crash(%s) = %v, want %v", name, err, chaos.ErrRefused)
-		}
-		if _, err := rt.Stop(t.Context(), id, time.Second); !errors.Is(err, chaos.ErrRefused) {
-			t.Errorf("Stop(%s) = %v, want %v", name, err, chaos.ErrRefused)
+		if _, err := rt.Snapshot(t.Context(), id); !errors.Is(err, chaos.ErrRefused) {
+			t.Errorf("Snapshot of %s = %v, want %v", name, err, chaos.ErrRefused)
 		}
 	}
 	other.mustAnswer(t, "db")
@@ -152,31 +149,41 @@ func TestBeganBeforeReturn(t *testing.T) {
 	y.start(t, "echo", "echo", "1", nil)
 	for _, remote := range []bool{false, true} {
 		rt := y.runtime(t, docker.Options{Remote: remote})
-		for _, state := range []chaos.State{chaos.Exited, chaos.Paused} {
+		for _, verb := range []chaos.Verb{chaos.VerbKill, chaos.VerbPause} {
 			for range 3 {
-				y.timeOnce(t, rt, state, remote)
+				y.timeOnce(t, rt, verb, remote)
 			}
 		}
 	}
 }
 
 // timeOnce disturbs and restores, and checks that the interval of the effect lies within the call.
-func (y *yard) timeOnce(t *testing.T, rt *docker.Runtime, state chaos.State, remote bool) {
+func (y *yard) timeOnce(t *testing.T, rt *docker.Runtime, verb chaos.Verb, remote bool) {
 	t.Helper()
 	asked := time.Now()
-	eff, err := rt.SetState(t.Context(), y.ids["echo"], state)
+	eff, err := y.do(t, rt, "echo", chaos.Op{Verb: verb})
 	took := time.Since(asked)
 	if err != nil {
 		t.Fatal(err)
 	}
 	began := eff.Began.Sub(asked)
-	t.Logf("%s (remote %v): began %s after asking ± %s, returned after %s: %s", state, remote, began, eff.Uncertainty, took, eff.Proof)
+	t.Logf("%s (remote %v): began %s after asking ± %s, returned after %s: %s", verb, remote, began, eff.Uncertainty, took, eff.Proof)
 	if began-eff.Uncertainty < 0 || began+eff.Uncertainty > took || eff.Proof == "" {
-		t.Errorf("%s: began at %s ± %s of a call that took %s, want it within", state, began, eff.Uncertainty, took)
+		t.Errorf("%s: began at %s ± %s of a call that took %s, want it within", verb, began, eff.Uncertainty, took)
 	}
 	up := time.Now()
-	if _, err := rt.SetState(t.Context(), y.ids["echo"], chaos.Running); err != nil {
+	if _, err := y.do(t, rt, "echo", chaos.Op{Verb: chaos.VerbStart}); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("running again after %s", time.Since(up))
+}
+
+// everyOp has one operation of each verb.
+func everyOp() []chaos.Op {
+	port := chaos.Op{Verb: chaos.VerbNet, Net: &chaos.NetRule{Ports: []uint16{9999}}}
+	return []chaos.Op{
+		{Verb: chaos.VerbStart}, {Verb: chaos.VerbPause}, {Verb: chaos.VerbKill}, {Verb: chaos.VerbCrash}, {Verb: chaos.VerbStop, Timeout: time.Second},
+		{Verb: chaos.VerbRestart, Timeout: time.Second}, {Verb: chaos.VerbRemove}, {Verb: chaos.VerbSignal, Signal: "SIGHUP"}, {Verb: chaos.VerbQuota, CPUs: 1},
+		port, {Verb: chaos.VerbResource, Resource: &chaos.ResourceLoad{CPUs: 1}}, {Verb: chaos.VerbRevoke, Of: &port},
+	}
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/go-connections/nat"
 	"golang.org/x/sync/errgroup"
 
 	"gauntlet/chaos"
@@ -93,7 +96,43 @@ func describe(info container.InspectResponse) chaos.Container {
 	if c.State == chaos.Running || c.State == chaos.Paused {
 		c.PID = info.State.Pid
 	}
+	c.Image, c.Env, c.Ports, c.Quota = info.Config.Image, info.Config.Env, ports(info.Config.ExposedPorts), quotaOf(info.HostConfig)
+	c.HostNetwork = info.HostConfig != nil && info.HostConfig.NetworkMode.IsHost()
+	c.Networks = attachments(info.NetworkSettings)
 	return c
+}
+
+// ports are the TCP ports that are declared, sorted.
+func ports(declared nat.PortSet) []uint16 {
+	var out []uint16
+	for p := range declared {
+		if n := p.Int(); p.Proto() == "tcp" && n > 0 && n <= math.MaxUint16 {
+			out = append(out, uint16(n))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// attachments are the networks in which the container has an address now, sorted by name.
+func attachments(s *container.NetworkSettings) []chaos.Attachment {
+	var out []chaos.Attachment
+	if s == nil {
+		return nil
+	}
+	for name, e := range s.Networks {
+		if e == nil {
+			continue
+		}
+		a := chaos.Attachment{Network: name}
+		a.Addr, _ = netip.ParseAddr(e.IPAddress) // "" while it is down: no address
+		a.Addr6, _ = netip.ParseAddr(e.GlobalIPv6Address)
+		if a.Addr.IsValid() || a.Addr6.IsValid() {
+			out = append(out, a)
+		}
+	}
+	slices.SortFunc(out, func(a, b chaos.Attachment) int { return strings.Compare(a.Network, b.Network) })
+	return out
 }
 
 // stateOf is what the container is doing. One that waits for its restart policy runs nothing: it counts as exited.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,11 +19,12 @@ import (
 )
 
 // childEnv makes this test executable a Gauntlet that disturbs a project until it is killed. Its value is the folder of the
-// undo log; the project and the kind are in the two others.
+// undo log; the project, the kind of fault ("agent" is a beacon, see testdata/member) and the image are in the others.
 const (
 	childEnv    = "GAUNTLET_CHAOSTEST_CHILD"
 	childTarget = "GAUNTLET_CHAOSTEST_PROJECT"
 	childKind   = "GAUNTLET_CHAOSTEST_KIND"
+	childImage  = "GAUNTLET_CHAOSTEST_IMAGE"
 )
 
 // child runs one step of an hour and says so when it began.
@@ -36,9 +38,14 @@ func child(dir string) int {
 func disturbForever(dir, project, kind string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	rt, err := docker.New(ctx, docker.Options{Project: project})
+	o := (&yard{image: os.Getenv(childImage)}).withAgents()
+	o.Project = project
+	rt, err := docker.New(ctx, o)
 	if err != nil {
 		return err
+	}
+	if kind == "agent" {
+		return beaconForever(ctx, rt)
 	}
 	j, err := chaos.OpenJournal(dir, project)
 	if err != nil {
@@ -50,6 +57,42 @@ func disturbForever(dir, project, kind string) error {
 	}
 	steps := []chaos.Step{{For: time.Hour, On: chaos.Selector{Service: "echo", Pick: "all"}, Fault: fault}}
 	return chaos.Run(ctx, rt, 1, time.Now(), steps, chaos.Options{Journal: j, Emit: func(w chaos.Window) { fmt.Println("began", w.Err) }})
+}
+
+func beaconForever(ctx context.Context, rt *docker.Runtime) error {
+	all, err := rt.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if _, err := rt.Do(ctx, chaos.Target{ID: c.ID, Name: c.Name}, "one", beacon(9001)); err != nil {
+			return err
+		}
+	}
+	fmt.Println("began")
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestGauntletOfAgentsIsKilled holds that nothing is left of what agents did: they see the end of their line, and go.
+func TestGauntletOfAgentsIsKilled(t *testing.T) {
+	y := newYard(t)
+	y.start(t, "echo-1", "echo", "1", nil)
+	y.start(t, "echo-2", "echo", "2", nil)
+	cmd, out := runChild(t, y, t.TempDir(), "agent")
+	mustBegin(t, out)
+	y.mustShow(t, "echo-1", 9001, true)
+	y.mustShow(t, "echo-2", 9001, true)
+	killed := time.Now()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed: an error is what must come
+	y.mustShow(t, "echo-1", 9001, false)
+	y.mustShow(t, "echo-2", 9001, false)
+	t.Logf("undone %s after the kill", time.Since(killed))
+	waitFor(t, "no agent is left", func() bool { return len(y.agents(t)) == 0 })
+	t.Logf("agents gone %s after the kill", time.Since(killed))
 }
 
 // TestGauntletIsKilled kills a Gauntlet in mid-step with SIGKILL and heals from what it left on disk.
@@ -114,8 +157,22 @@ func startChild(t *testing.T, y *yard, dir, kind string) *exec.Cmd {
 // killInMidStep starts a child, waits for its fault, checks that its log is locked, and kills it.
 func killInMidStep(t *testing.T, y *yard, dir, kind string) {
 	t.Helper()
+	cmd, out := runChild(t, y, dir, kind)
+	mustBegin(t, out)
+	if _, err := chaos.OpenJournal(dir, y.project); !errors.Is(err, chaos.ErrBusy) {
+		t.Errorf("second OpenJournal beside a live one = %v, want %v", err, chaos.ErrBusy)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed: an error is what must come
+}
+
+// runChild starts a Gauntlet on the project and returns what it says.
+func runChild(t *testing.T, y *yard, dir, kind string) (*exec.Cmd, io.Reader) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), childEnv+"="+dir, childTarget+"="+y.project, childKind+"="+kind)
+	cmd.Env = append(os.Environ(), childEnv+"="+dir, childTarget+"="+y.project, childKind+"="+kind, childImage+"="+y.image)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -124,17 +181,15 @@ func killInMidStep(t *testing.T, y *yard, dir, kind string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	return cmd, out
+}
+
+func mustBegin(t *testing.T, out io.Reader) {
+	t.Helper()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if strings.TrimSpace(line) != "began" || err != nil {
 		t.Errorf("child said %q, %v; want began", line, err)
 	}
-	if _, err := chaos.OpenJournal(dir, y.project); !errors.Is(err, chaos.ErrBusy) {
-		t.Errorf("second OpenJournal beside a live one = %v, want %v", err, chaos.ErrBusy)
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait() // killed: an error is what must come
 }
 
 func mustBe(t *testing.T, rt chaos.Runtime, want chaos.State) {

@@ -19,28 +19,6 @@ const (
 	policyPatience = 5 * time.Second  // for a restart policy that waits between two tries, before it is overruled
 )
 
-// SetState moves a container to Running, Paused or Exited (SIGKILL). Paused and Exited start from a running container, else it
-// is chaos.ErrWrongState; Running is idempotent. It returns when the engine confirms; the effect says when it happened.
-func (r *Runtime) SetState(ctx context.Context, id string, want chaos.State) (chaos.Effect, error) {
-	info, err := r.inspect(ctx, id)
-	if err != nil {
-		return chaos.Effect{}, err
-	}
-	if want == chaos.Running {
-		return r.run(ctx, info)
-	}
-	if err := mustRun(info); err != nil {
-		return chaos.Effect{}, err
-	}
-	switch want {
-	case chaos.Paused:
-		return r.pause(ctx, info)
-	case chaos.Exited:
-		return r.kill(ctx, info)
-	}
-	return chaos.Effect{}, fmt.Errorf("%s: set state %q: %w", nameOf(info), want, chaos.ErrUnsupported)
-}
-
 // nameOf is how errors name a container.
 func nameOf(info container.InspectResponse) string { return strings.TrimPrefix(info.Name, "/") }
 
@@ -55,19 +33,32 @@ func (r *Runtime) kill(ctx context.Context, info container.InspectResponse) (cha
 	return r.down(ctx, info, func(ctx context.Context) error { return r.cli.ContainerKill(ctx, info.ID, "SIGKILL") })
 }
 
-// Stop asks the container to end and kills it after the timeout, in whole seconds rounded up.
-func (r *Runtime) Stop(ctx context.Context, id string, timeout time.Duration) (chaos.Effect, error) {
-	info, err := r.inspect(ctx, id)
+// stop asks the container to end and kills it after the timeout, in whole seconds rounded up.
+func (r *Runtime) stop(ctx context.Context, info container.InspectResponse, timeout time.Duration) (chaos.Effect, error) {
+	at := seconds(timeout)
+	return r.down(ctx, info, func(ctx context.Context) error {
+		return r.cli.ContainerStop(ctx, info.ID, container.StopOptions{Timeout: &at})
+	})
+}
+
+func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
+
+// restart stops the container like stop and starts it again. The effect is the end of the old process.
+func (r *Runtime) restart(ctx context.Context, info container.InspectResponse, timeout time.Duration) (chaos.Effect, error) {
+	seconds := seconds(timeout)
+	at, seen, err := during(ctx, func(ctx context.Context) error {
+		return r.cli.ContainerRestart(ctx, info.ID, container.StopOptions{Timeout: &seconds})
+	}, r.ended(info))
+	if err != nil {
+		return chaos.Effect{}, engineErr(nameOf(info), err)
+	}
+	now, err := r.confirm(ctx, info.ID, "running in another life", func(now container.InspectResponse) bool {
+		return runs(now) && now.State.StartedAt != info.State.StartedAt
+	})
 	if err != nil {
 		return chaos.Effect{}, err
 	}
-	if err := mustRun(info); err != nil {
-		return chaos.Effect{}, err
-	}
-	seconds := int((timeout + time.Second - 1) / time.Second)
-	return r.down(ctx, info, func(ctx context.Context) error {
-		return r.cli.ContainerStop(ctx, info.ID, container.StopOptions{Timeout: &seconds})
-	})
+	return r.gone(info, now, at, seen, fmt.Sprintf("process %d runs", now.State.Pid)), nil
 }
 
 // down ends the first process by a call of the engine and confirms that the engine keeps the container down.

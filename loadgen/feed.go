@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,8 +25,10 @@ const (
 	PickUser   Pick = "user"   // that of the request's user: user 1 has the first
 )
 
-// Feed is a table of values for requests. All steps of a session take the same row.
+// Feed is a table of values for requests. All steps of a session take the same row. One that only names its file is read when
+// the load begins.
 type Feed struct {
+	File    string
 	Columns []string
 	Rows    [][]string // each as long as Columns
 	Pick    Pick
@@ -96,8 +99,13 @@ func readJSONLines(text []byte) (Feed, error) {
 	return f, lines.Err()
 }
 
+// unread says whether the table is still in its file.
+func (f Feed) unread() bool { return f.File != "" && f.Rows == nil }
+
 func (f Feed) check() error {
 	switch {
+	case f.unread() && (f.Pick == PickNext || f.Pick == PickRandom || f.Pick == PickUser):
+		return nil
 	case len(f.Columns) == 0 || len(f.Rows) == 0:
 		return errors.New("it has no rows")
 	case f.Pick != PickNext && f.Pick != PickRandom && f.Pick != PickUser:
@@ -122,4 +130,36 @@ func (f Feed) value(v values, column int) string {
 		row = uint64(max(0, v.user-1)) % n
 	}
 	return f.Rows[row][column]
+}
+
+// open reads the files that a profile names: its feeds and its trace.
+func (p Profile) open() (Profile, error) {
+	p.Data = maps.Clone(p.Data)
+	for name, f := range p.Data {
+		if !f.unread() {
+			continue
+		}
+		file, err := os.Open(f.File)
+		if err != nil {
+			return p, fmt.Errorf("%w: feed %s: %w", ErrProfile, name, err)
+		}
+		table, err := ReadFeed(f.File, file)
+		if err = errors.Join(err, file.Close()); err != nil {
+			return p, fmt.Errorf("%w: feed %s: %w", ErrProfile, name, err)
+		}
+		f.Columns, f.Rows = table.Columns, table.Rows
+		p.Data[name] = f
+	}
+	if p.Shape.TraceFile == "" || len(p.Shape.Trace) > 0 {
+		return p, nil
+	}
+	file, err := os.Open(p.Shape.TraceFile)
+	if err != nil {
+		return p, fmt.Errorf("%w: %w", ErrProfile, err)
+	}
+	p.Shape.Trace, err = ReadTrace(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return p, fmt.Errorf("%w: %s: %w", ErrProfile, p.Shape.TraceFile, err)
+	}
+	return p, nil
 }

@@ -8,7 +8,11 @@ import (
 )
 
 // A request is on time while it is no later than onTime: the sleep of a timer and the turn of a busy processor are no stall.
-const onTime = 20 * time.Millisecond
+// One that is later than prompt counts as sent on top of those that are due when it leaves.
+const (
+	onTime = 20 * time.Millisecond
+	prompt = 2 * time.Millisecond
+)
 
 // spans are the times over which what is sent is compared with what is due: the first in which ten requests are due.
 var spans = [...]time.Duration{100 * time.Millisecond, time.Second, 10 * time.Second}
@@ -28,7 +32,7 @@ type gate struct {
 	fresh []*ticket // on time when they came, in the order in which they came
 	held  []*ticket // overdue, in the order in which they became so
 	gone  int       // of held: given up
-	sent  counter
+	late  counter   // that passed
 	next  time.Time // no overdue one passes before it
 	timer *time.Timer
 }
@@ -85,8 +89,7 @@ func (g *gate) knock(t *ticket) (waits bool) {
 	defer g.mu.Unlock()
 	now := time.Now()
 	if len(g.fresh) == 0 && g.used < g.places && now.Sub(t.due) <= onTime {
-		g.used++
-		g.sent.add(now)
+		g.pass(t, now)
 		return false
 	}
 	t.pass = make(chan struct{})
@@ -129,10 +132,16 @@ func (g *gate) let(t *ticket, now time.Time) {
 	if t.state == left {
 		return
 	}
+	g.pass(t, now)
+	close(t.pass)
+}
+
+func (g *gate) pass(t *ticket, now time.Time) {
 	t.state = passed
 	g.used++
-	g.sent.add(now)
-	close(t.pass)
+	if now.Sub(t.due) > prompt {
+		g.late.add(now)
+	}
 }
 
 // age moves those that are on time no longer to the overdue ones.
@@ -167,7 +176,7 @@ func (g *gate) room(now time.Time) bool {
 		return false
 	}
 	span, due := g.span(now)
-	if float64(g.sent.since(now, span))+1 > g.pace*float64(due) {
+	if float64(g.late.since(now, span))+1 > (g.pace-1)*float64(due) {
 		return false
 	}
 	apart := time.Duration(float64(span) / ((g.pace - 1) * float64(due)))

@@ -43,6 +43,10 @@ func Login(ctx context.Context, p Profile, base string) (Sessions, error) {
 	if p.Login == nil || p.Users <= 0 {
 		return Sessions{}, nil
 	}
+	p, err := p.open()
+	if err != nil {
+		return Sessions{}, err
+	}
 	r, err := compile(*p.Login)
 	if err != nil {
 		return Sessions{}, fmt.Errorf("%w: %w", ErrLogin, err)

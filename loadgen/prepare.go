@@ -84,10 +84,12 @@ func (r *request) bind(feeds map[string]Feed) error {
 		if !ok {
 			return fmt.Errorf("%w: {{data %s %s}}: there is no such feed, only %v", ErrVariable, p.text, p.column, sortedKeys(feeds))
 		}
+		if p.feed = &f; f.unread() {
+			continue
+		}
 		if p.field = slices.Index(f.Columns, p.column); p.field < 0 {
 			return fmt.Errorf("%w: {{data %s %s}}: the feed has only %v", ErrVariable, p.text, p.column, f.Columns)
 		}
-		p.feed = &f
 	}
 	return nil
 }

@@ -10,17 +10,17 @@ import (
 
 // Profile describes a load: an open loop of weighted operations against one base URL.
 type Profile struct {
-	Rate        float64       // all operations together, requests per second, > 0; the base of Shape
-	Shape       Shape         // how the rate moves; constant by default
-	Timeout     time.Duration // deadline of a request, from its due time
-	Limit       time.Duration // a slower answer counts as bad, from the due time
-	Connections int           // at most so many connections per operation class and region
-	CatchUp     float64       // how fast overdue requests are let go, as a multiple of the schedule; see below. 0: at once
-	Client      Client        // which kind of client sends the load
-	Seed        uint64        // the only source of chance
-	Users       int           // simulated users; {{user}} is drawn from 1..Users
-	Login       *Request      // sent once per user before the load; its answer's "token" is that user's {{token}}
-	Data        map[string]Feed
+	Rate        float64         // all operations together, requests per second, > 0; the base of Shape
+	Shape       Shape           // how the rate moves; constant by default
+	Timeout     time.Duration   // deadline of a request, from its due time
+	Limit       time.Duration   // a slower answer counts as bad, from the due time
+	Connections int             // at most so many connections per operation class and region
+	CatchUp     float64         // how fast overdue requests are let go, as a multiple of the schedule; see below. 0: at once
+	Client      Client          // which kind of client sends the load
+	Seed        uint64          // the only source of chance
+	Users       int             // simulated users; {{user}} is drawn from 1..Users
+	Login       *Request        // sent once per user before the load; its answer's "token" is that user's {{token}}
+	Data        map[string]Feed // tables of values, by name
 	Ops         []Op
 }
 
@@ -57,7 +57,7 @@ func (p Profile) Model() string {
 	shape := fmt.Sprintf("%s requests per second", number64(p.Rate))
 	if s := p.Shape.String(); s != "" {
 		shape = s
-		if len(p.Shape.Stages) == 0 && len(p.Shape.Trace) == 0 {
+		if len(p.Shape.Stages) == 0 && len(p.Shape.Trace) == 0 && p.Shape.TraceFile == "" {
 			shape = number64(p.Rate) + " requests per second, " + s
 		}
 	}

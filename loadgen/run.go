@@ -47,6 +47,10 @@ func Run(ctx context.Context, p Profile, t Target, emit func(Sample)) (Report, e
 
 // runOver is Run over a network of choice.
 func runOver(ctx context.Context, dial dialFunc, p Profile, t Target, emit func(Sample)) (Report, error) {
+	p, err := p.open()
+	if err != nil {
+		return Report{}, err
+	}
 	lanes, err := prepare(p, t)
 	if err != nil {
 		return Report{}, err

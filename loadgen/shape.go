@@ -20,6 +20,8 @@ type Shape struct {
 	Sine    Sine      // a wave around Rate
 	Poisson bool      // arrivals are independent of each other, as those of many users are, around the rate that the rest says
 	Trace   []Arrival // recorded due times instead of any rate, in order of time; those behind the end of the load are left out
+
+	TraceFile string // file of the trace, read when the load begins; see ReadTrace
 }
 
 // Stage is a part of a load in which the rate goes straight from one value to another; a step where they are the same.
@@ -104,7 +106,7 @@ func (s Shape) check(rate float64) error {
 		return errors.New("shape: stages and a sine at the same time")
 	case waves && (s.Sine.Period <= 0 || !(s.Sine.Swing >= 0 && s.Sine.Swing <= rate)):
 		return fmt.Errorf("shape: a sine needs a period above 0 and a swing of 0 to the rate, not %v and %v", s.Sine.Period, s.Sine.Swing)
-	case len(s.Trace) > 0 && (waves || len(s.Stages) > 0 || s.Poisson):
+	case (len(s.Trace) > 0 || s.TraceFile != "") && (waves || len(s.Stages) > 0 || s.Poisson):
 		return errors.New("shape: a trace has its own times, it goes with nothing else")
 	}
 	for i, st := range s.Stages {
@@ -126,6 +128,8 @@ func (s Shape) String() string {
 	switch {
 	case len(s.Trace) > 0:
 		out = append(out, fmt.Sprintf("a recorded trace of %d requests", len(s.Trace)))
+	case s.TraceFile != "":
+		out = append(out, "the recorded trace "+s.TraceFile)
 	case s.Sine != Sine{}:
 		out = append(out, fmt.Sprintf("a sine of +-%s/s each %v", number64(s.Sine.Swing), s.Sine.Period))
 	}

@@ -140,7 +140,10 @@ func variable(name string) (part, error) {
 		}
 		return part{}, fmt.Errorf("%w: {{%s}}, write {{rand N}} with a whole number N >= 1", ErrVariable, shorten(name))
 	}
-	return part{}, fmt.Errorf("%w: {{%s}} is unknown, use {{id}}, {{user}}, {{token}}, {{rand N}}, {{session NAME}} or {{data FEED COLUMN}}", ErrVariable, shorten(name))
+	if len(words) > 0 && (words[0] == "session" || words[0] == "data") {
+		return part{}, fmt.Errorf("%w: {{%s}}, write {{session NAME}} or {{data FEED COLUMN}}", ErrVariable, shorten(name))
+	}
+	return part{}, fmt.Errorf("%w: {{%s}} is unknown, use {{id}}, {{user}}, {{token}} or {{rand N}}", ErrVariable, shorten(name))
 }
 
 func shorten(s string) string {

@@ -1,0 +1,231 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gauntlet/loadgen/faketarget"
+)
+
+// sends notes when a request leaves on a connection.
+type sends struct {
+	mu sync.Mutex
+	at []time.Time
+}
+
+func (s *sends) dial(dial dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := dial(ctx, network, addr)
+		return &notingConn{c, s}, err
+	}
+}
+
+type notingConn struct {
+	net.Conn
+	sends *sends
+}
+
+func (c *notingConn) Write(b []byte) (int, error) {
+	c.sends.mu.Lock()
+	c.sends.at = append(c.sends.at, time.Now())
+	c.sends.mu.Unlock()
+	return c.Conn.Write(b)
+}
+
+// most is the largest number of sends within any span from a time on.
+func (s *sends) most(span time.Duration, from time.Time) int {
+	slices.SortFunc(s.at, time.Time.Compare)
+	most, first := 0, 0
+	for i, at := range s.at {
+		for at.Sub(s.at[first]) >= span {
+			first++
+		}
+		if !s.at[first].Before(from) {
+			most = max(most, i-first+1)
+		}
+	}
+	return most
+}
+
+// hang runs a load in made-up time against a server that hangs from 3 s to 5 s, and returns the largest number of requests that
+// left in any 100 ms after that.
+func hang(t *testing.T, p Profile) (got []Sample, most int) {
+	synctest.Test(t, func(t *testing.T) {
+		s := faketarget.StartInMemory()
+		origin := time.Now()
+		var log sends
+		var both errgroup.Group
+		both.Go(func() error {
+			return s.Play(t.Context(), origin, faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, 3*time.Second, 2*time.Second)...)
+		})
+		both.Go(func() error {
+			rep, err := runOver(t.Context(), log.dial(s.Dial), p, Target{Base: s.URL(), Origin: origin, Start: 500 * time.Microsecond, Length: 9 * time.Second}, func(x Sample) { got = append(got, x) })
+			if rep.Planned["read"] != uint64(len(got)) || rep.Retried != 0 {
+				t.Errorf("report %+v with %d samples", rep, len(got))
+			}
+			return err
+		})
+		if err := both.Wait(); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+		most = log.most(100*time.Millisecond, origin.Add(4*time.Second))
+	})
+	return got, most
+}
+
+// After a hang of 2 s at 1,000 requests per second no 100 ms have more than 120 requests, whether the queue is in the generator
+// (64 connections) or none is needed (as many as can be on their way). In the second case the requests that are bad are those of
+// an unlimited generator: the ones due in the first second.
+func TestNoBurstAfterAHang(t *testing.T) {
+	for _, tt := range []struct {
+		connections int
+		badFrom, to int
+	}{
+		{64, 1000, 1950}, // what could not leave is missed, up to all that was due
+		{0, 999, 1001},
+	} {
+		t.Run(fmt.Sprint(tt.connections), func(t *testing.T) {
+			p := profileOf(1000, readOp)
+			p.CatchUp = 1.2
+			if p.Connections = tt.connections; p.Connections == 0 {
+				p.Connections = p.EnoughConnections()
+			}
+			got, most := hang(t, p)
+			c := count(got)
+			t.Logf("%d connections: at most %d requests per 100 ms, outcomes %v", p.Connections, most, c)
+			if most > 122 { // two may fall on the edges
+				t.Errorf("%d requests left within 100 ms, want at most 120", most)
+			}
+			if bad := c[Fail] + c[Missed]; len(got) != 9000 || bad < tt.badFrom || bad > tt.to {
+				t.Errorf("%d samples, %d bad; want 9000 and %d to %d", len(got), bad, tt.badFrom, tt.to)
+			}
+			for _, x := range got {
+				if (x.Due < 2900*time.Millisecond || x.Due > 5100*time.Millisecond) && (x.Out != OK || x.Latency() > time.Millisecond) {
+					t.Fatalf("a request beside the hang was held up: %+v", x)
+				}
+			}
+		})
+	}
+}
+
+// Without a limit the queue leaves at once: the instrument test of a stall needs that, and a card must not hide it.
+func TestBurstWithoutALimit(t *testing.T) {
+	if _, most := hang(t, profileOf(1000, readOp)); most < 500 {
+		t.Errorf("%d requests within 100 ms; want the whole queue, or this test measures nothing", most)
+	}
+}
+
+// A gate never lets more pass at a time than it has places, and forgets nobody.
+func TestGateKeepsItsPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		g := newGate(3, 2, func(from, to time.Time) uint64 { return uint64(to.Sub(from) / (10 * time.Millisecond)) })
+		defer g.close()
+		var mu sync.Mutex
+		var inside, most, done, gaveUp int
+		var all sync.WaitGroup
+		for i := range 200 {
+			due := begin.Add(time.Duration(i) * 10 * time.Millisecond)
+			all.Go(func() {
+				time.Sleep(time.Until(due))
+				ctx, cancel := context.WithDeadline(t.Context(), due.Add(time.Second))
+				defer cancel()
+				if g.enter(ctx, due) != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					gaveUp++
+					return
+				}
+				mu.Lock()
+				inside++
+				most = max(most, inside)
+				mu.Unlock()
+				time.Sleep(50 * time.Millisecond) // five would be needed
+				mu.Lock()
+				inside--
+				done++
+				mu.Unlock()
+				g.leave()
+			})
+		}
+		all.Wait()
+		if most != 3 || done+gaveUp != 200 || done < 100 || gaveUp < 50 {
+			t.Errorf("at most %d inside, %d passed, %d gave up; want 3, and 60 per second to pass", most, done, gaveUp)
+		}
+		if g.used != 0 || len(g.fresh) != 0 {
+			t.Errorf("%d places taken and %d waiting at the end", g.used, len(g.fresh))
+		}
+	})
+}
+
+// The newest of the overdue goes first, and none of them where pace is 1.
+func TestGateOrder(t *testing.T) {
+	for _, pace := range []float64{1, 1.5} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate(1, pace, func(from, to time.Time) uint64 { return uint64(math.Round(to.Sub(from).Seconds() * 100)) })
+			defer g.close()
+			now := time.Now()
+			if err := g.enter(t.Context(), now); err != nil {
+				t.Fatal(err)
+			}
+			var order []int
+			var mu sync.Mutex
+			var all sync.WaitGroup
+			for i := range 3 {
+				all.Go(func() {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					defer cancel()
+					time.Sleep(time.Duration(i) * time.Millisecond)
+					if g.enter(ctx, now.Add(time.Duration(i)*time.Millisecond)) == nil {
+						mu.Lock()
+						order = append(order, i)
+						mu.Unlock()
+						g.leave()
+					}
+				})
+			}
+			time.Sleep(500 * time.Millisecond)
+			g.leave()
+			all.Wait()
+			want := []int{2, 1, 0}
+			if pace == 1 {
+				want = nil
+			}
+			if !slices.Equal(order, want) {
+				t.Errorf("pace %v: order %v, want %v", pace, order, want)
+			}
+		})
+	}
+}
+
+func TestCounter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c counter
+		for range 3000 {
+			c.add(time.Now())
+			time.Sleep(7 * time.Millisecond)
+		}
+		for _, tt := range []struct {
+			span time.Duration
+			want uint64
+		}{{100 * time.Millisecond, 14}, {time.Second, 142}, {10 * time.Second, 1428}} {
+			if got := c.since(time.Now(), tt.span); got < tt.want || got > tt.want+2 {
+				t.Errorf("%d in the last %v, want %d and what is in the slot before", got, tt.span, tt.want)
+			}
+		}
+		time.Sleep(time.Hour)
+		if got := c.since(time.Now(), 10*time.Second); got != 0 {
+			t.Errorf("%d after an hour of silence", got)
+		}
+	})
+}

@@ -1,0 +1,123 @@
+package tally
+
+import (
+	"maps"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"gauntlet/loadgen"
+)
+
+// Counts are outcomes. Planned is the sum of the four ends.
+type Counts struct {
+	Planned uint64 `json:"planned"`
+	OK      uint64 `json:"ok"`
+	Fail    uint64 `json:"fail"`
+	Info    uint64 `json:"info"` // effect unknown
+	Missed  uint64 `json:"missed"`
+	Slow    uint64 `json:"slow"` // of OK: later than the limit
+}
+
+// Good is the share of requests that were answered with a success within the limit, 0 to 1; 1 of none.
+func (c Counts) Good() float64 {
+	if c.Planned == 0 {
+		return 1
+	}
+	return float64(c.OK-c.Slow) / float64(c.Planned)
+}
+
+func (c *Counts) add(s loadgen.Sample, limit time.Duration) {
+	c.Planned++
+	switch s.Out {
+	case loadgen.OK:
+		c.OK++
+		if limit > 0 && s.Latency() > limit {
+			c.Slow++
+		}
+	case loadgen.Fail:
+		c.Fail++
+	case loadgen.Info:
+		c.Info++
+	default:
+		c.Missed++
+	}
+}
+
+// Latency is the distribution of the successes' latencies from the due time, in ns. All are 0 without a success.
+type Latency struct {
+	Mean time.Duration `json:"mean_ns"`
+	P50  time.Duration `json:"p50_ns"`
+	P90  time.Duration `json:"p90_ns"`
+	P95  time.Duration `json:"p95_ns"`
+	P99  time.Duration `json:"p99_ns"`
+	P999 time.Duration `json:"p999_ns"`
+	Max  time.Duration `json:"max_ns"`
+}
+
+// The range of a histogram; what is outside counts as its edge. Three digits: an error of at most 0.1 %.
+const (
+	lowest  = 1 // µs
+	highest = int64(2 * time.Minute / time.Microsecond)
+	digits  = 3
+	coarse  = 2 // digits of a second that is under way
+)
+
+func newHistogram(digits int) *hdrhistogram.Histogram {
+	return hdrhistogram.New(lowest, highest, digits)
+}
+
+func record(h *hdrhistogram.Histogram, d time.Duration) {
+	_ = h.RecordValue(min(max(d.Microseconds(), lowest), highest)) // never outside of the range
+}
+
+func latencyOf(h *hdrhistogram.Histogram) Latency {
+	if h.TotalCount() == 0 {
+		return Latency{}
+	}
+	at := func(q float64) time.Duration {
+		return time.Duration(min(h.ValueAtQuantile(q), h.Max())) * time.Microsecond
+	}
+	return Latency{
+		Mean: time.Duration(h.Mean() * 1000), P50: at(50), P90: at(90), P95: at(95), P99: at(99), P999: at(99.9),
+		Max: time.Duration(h.Max()) * time.Microsecond,
+	}
+}
+
+// cell counts the requests of one operation, phase or both.
+type cell struct {
+	Counts
+	kinds map[string]uint64 // of errors; there are few
+	hist  *hdrhistogram.Histogram
+}
+
+func newCell() *cell { return &cell{kinds: map[string]uint64{}, hist: newHistogram(digits)} }
+
+func (c *cell) add(s loadgen.Sample, limit time.Duration) {
+	c.Counts.add(s, limit)
+	if s.Out == loadgen.OK {
+		record(c.hist, s.Latency())
+		return
+	}
+	if len(c.kinds) < maxKinds || c.kinds[s.Err] > 0 {
+		c.kinds[s.Err]++
+	} else {
+		c.kinds["other"]++
+	}
+}
+
+// maxKinds bounds the kinds of errors that are told apart.
+const maxKinds = 50
+
+// Row is what became of the requests of one operation or phase.
+type Row struct {
+	Op    string `json:"op,omitempty"`
+	Phase string `json:"phase,omitempty"`
+	Counts
+	Latency Latency           `json:"latency"`
+	Errors  map[string]uint64 `json:"errors,omitempty"` // by kind, as in loadgen.Sample.Err
+}
+
+func (c *cell) row(op, phase string) Row {
+	return Row{Op: op, Phase: phase, Counts: c.Counts, Latency: latencyOf(c.hist), Errors: maps.Clone(c.kinds)}
+}

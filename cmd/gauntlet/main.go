@@ -53,6 +53,6 @@ Exit codes: 0 every goal met, 1 a goal missed, 2 unknown, 3 could not run, 130 i
 		SilenceUsage:  true,
 	}
 	root.AddCommand(runCommand(), upCommand(), downCommand(), psCommand(), healCommand(), scoreCommand(), reportCommand(), compareCommand(),
-		validateCommand(), listCommand(), appCommand(), hostKillCommand())
+		validateCommand(), listCommand(), injectCommand(), schemaCommand(), appCommand(), hostKillCommand())
 	return root
 }

@@ -4,14 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"strings"
 
 	"gauntlet/chaos"
-	"gauntlet/chaos/docker"
-	"gauntlet/compose"
-	"gauntlet/experiments/run"
 	"gauntlet/experiments/spec"
 )
 
@@ -27,47 +23,107 @@ func printPlans(ctx context.Context, all []spec.Experiment) error {
 	return nil
 }
 
-// printTargets says which containers the steps would hit if they began now.
+// printTargets says which containers the steps would hit if they began now, how, and how that would be undone.
 func printTargets(ctx context.Context, w io.Writer, e spec.Experiment) {
-	all, err := liveContainers(ctx, e.Topology)
+	s, err := attach(ctx, "", e.Topology)
 	if err != nil {
 		fmt.Fprintf(w, "  targets: resolved at injection (%v)\n", err)
 		return
 	}
+	defer s.close()
 	fmt.Fprintln(w, "  targets, if it began now:")
-	for i, s := range e.Steps {
-		on, err := s.On.Resolve(all, rand.New(rand.NewPCG(e.Seed, uint64(i))))
-		if err != nil {
-			fmt.Fprintf(w, "    step %d: %v\n", i+1, err)
-			continue
-		}
-		for _, c := range on {
-			fmt.Fprintf(w, "    step %d: %s %s (%s); undo: make it run again\n", i+1, s.Fault.Kind(), c.Name, strings.Join(c.Roles, ", "))
-		}
-	}
+	writePlans(w, planSteps(ctx, s.live, e.Steps, e.Seed))
 }
 
-func liveContainers(ctx context.Context, topology string) ([]chaos.Container, error) {
-	t, err := compose.Lookup(topology)
+// plannedStep is what a step would do now.
+type plannedStep struct {
+	Step    int             `json:"step"` // from 1
+	Fault   string          `json:"fault"`
+	On      []string        `json:"on"`
+	Roles   []string        `json:"roles,omitempty"`
+	Actions []plannedAction `json:"actions"`
+	Error   string          `json:"error,omitempty"`
+	err     error
+}
+
+// plannedAction is one target's part.
+type plannedAction struct {
+	Target string   `json:"target"`
+	Do     string   `json:"do"`
+	Undo   []string `json:"undo"`
+	By     string   `json:"by"` // who carries it out
+	text   string
+}
+
+// planSteps plans each step as if it began now and alone.
+func planSteps(ctx context.Context, rt chaos.Runtime, steps []chaos.Step, seed uint64) []plannedStep {
+	var out []plannedStep
+	for i, s := range steps {
+		out = append(out, planStep(ctx, rt, s, i, seed))
+	}
+	return out
+}
+
+func planStep(ctx context.Context, rt chaos.Runtime, s chaos.Step, i int, seed uint64) plannedStep {
+	p := plannedStep{Step: i + 1, Fault: s.Fault.Kind()}
+	plan, err := chaos.PlanStep(ctx, rt, s, i, seed)
 	if err != nil {
-		return nil, err
+		p.err, p.Error = err, err.Error()
+		return p
 	}
-	eng, err := compose.Check(ctx)
-	if err != nil {
-		return nil, err
+	for _, c := range plan.On {
+		p.On = append(p.On, c.Name)
+		p.Roles = append(p.Roles, c.Roles...)
 	}
-	stack := eng.Find(t)
-	on, err := stack.Inventory(ctx)
-	if err != nil {
-		return nil, err
+	for _, a := range plan.Actions {
+		pa := plannedAction{Target: a.Target.Name, Do: a.Do.String(), Undo: []string{}, By: carriedOutBy(a.Do), text: a.String()}
+		for _, op := range a.Undo {
+			pa.Undo = append(pa.Undo, op.String())
+		}
+		p.Actions = append(p.Actions, pa)
 	}
-	if len(on) == 0 {
-		return nil, fmt.Errorf("%s does not run now", topology)
+	return p
+}
+
+// carriedOutBy says who or what does it: the back end.
+func carriedOutBy(op chaos.Op) string {
+	switch op.Verb {
+	case chaos.VerbNet:
+		if r := op.Net; r != nil && (r.Drop || r.Reset || r.Refuse) {
+			return "nftables, by an agent in its network"
+		}
+		return "NFQUEUE, by an agent in its network"
+	case chaos.VerbHTTP:
+		return "a proxy, by an agent in its network"
+	case chaos.VerbState:
+		return "a client, by an agent in its network"
+	case chaos.VerbResource:
+		return "an agent in its control groups"
+	case chaos.VerbCrash, chaos.VerbSignal:
+		return "a signal from the host"
+	case chaos.VerbSpike:
+		return "the load"
 	}
-	rt, err := docker.New(ctx, docker.Options{Project: stack.Project})
-	if err != nil {
-		return nil, err
+	return "the engine"
+}
+
+// writePlans prints one line for each step and one for each of its actions.
+func writePlans(w io.Writer, plans []plannedStep) {
+	for _, p := range plans {
+		on := strings.Join(p.On, ", ")
+		if len(p.Roles) > 0 {
+			on += " (" + strings.Join(p.Roles, ", ") + ")"
+		}
+		if p.err != nil {
+			on = p.Error
+		}
+		fmt.Fprintf(w, "    step %d: %s", p.Step, p.Fault)
+		if on != "" {
+			fmt.Fprintf(w, " %s", on)
+		}
+		fmt.Fprintln(w)
+		for _, a := range p.Actions {
+			fmt.Fprintf(w, "      %s; by: %s\n", a.text, a.By)
+		}
 	}
-	defer rt.Close()
-	return chaos.WithRoles(rt, func(ctx context.Context) (map[string][]string, error) { return run.Roles(ctx, t, on) }).List(ctx)
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -19,75 +21,148 @@ import (
 
 func psCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "ps",
-		Short:   "Show what runs, who has which role now, and what is disturbed",
+		Use:   "ps",
+		Short: "Show what runs, who has which role now, and what is disturbed since when",
+		Long: `Ps shows the topologies that Gauntlet started, and every other Compose project that is disturbed: something is open in its
+undo log, or one of Gauntlet's helpers works in it.`,
 		Example: `  gauntlet ps`,
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return ps(cmd.Context()) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return ps(cmd.Context(), os.Stdout) },
 	}
 }
 
-func ps(ctx context.Context) error {
-	eng, err := compose.Check(ctx)
+func ps(ctx context.Context, w io.Writer) error {
+	eng, err := compose.Connect(ctx)
 	if err != nil {
 		return err
 	}
-	stacks, err := eng.Stacks(ctx)
+	defer eng.Close()
+	projects, err := disturbable(ctx, eng)
 	if err != nil {
 		return err
 	}
-	if len(stacks) == 0 {
-		fmt.Println("nothing is running; start something with: gauntlet up replicated")
+	helpers, err := eng.Helpers(ctx)
+	if err != nil {
+		return err
+	}
+	if len(projects) == 0 {
+		fmt.Fprintln(w, "nothing of Gauntlet's is running, and nothing is disturbed; start something with: gauntlet up replicated")
 		return nil
 	}
-	for _, s := range stacks {
-		if err := psStack(ctx, s); err != nil {
+	for _, p := range projects {
+		if err := psProject(ctx, w, eng, p); err != nil {
 			return err
 		}
+		writeHelpers(w, slices.DeleteFunc(slices.Clone(helpers), func(h compose.Helper) bool { return h.Project != p }))
 	}
 	return nil
 }
 
-func psStack(ctx context.Context, s *compose.Stack) error {
-	on, err := s.Inventory(ctx)
+// psProject prints one project.
+func psProject(ctx context.Context, w io.Writer, eng *compose.Engine, project string) error {
+	open, unreadable, err := openOf(project)
 	if err != nil {
 		return err
 	}
-	disturbed, err := disturbedNow(s.Project)
+	row := project
+	var roles map[string][]string
+	var rolesErr error
+	a, err := eng.Attach(ctx, project)
 	if err != nil {
-		return err
+		fmt.Fprintf(w, "project %s: there is no container of it\n", project)
+		a = &compose.Attached{Project: compose.Project{Name: project}}
+	} else if a.Topology != "" {
+		row = a.Topology + " (project " + project + ")"
+		roles, rolesErr = rolesNow(ctx, a)
 	}
-	fmt.Printf("%s (project %s)\n", s.Topology.Name, s.Project)
-	roles, rolesErr := run.Roles(ctx, s.Topology, on)
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "  NAME\tSTATE\tTIER\tREGION\tROLES\tREACH\tDISTURBED")
-	for _, c := range on {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.State, c.Tier, c.Region, strings.Join(roles[c.Name], ","), reach(c), disturbed[c.Name])
+	disturbed := disturbedNow(open)
+	if len(a.On) > 0 {
+		fmt.Fprintln(w, row)
+		writeContainers(w, a.On, roles, disturbed)
 	}
 	if rolesErr != nil {
 		fmt.Fprintf(w, "  roles are unknown: %v\n", rolesErr)
 	}
-	return w.Flush()
-}
-
-// disturbedNow says, by name, which fault holds a container according to the undo log, and since when.
-func disturbedNow(project string) (map[string]string, error) {
-	j, err := chaos.PeekJournal(undoDir(), project)
-	if err != nil {
-		return nil, err
-	}
-	defer j.Close()
-	open, _, err := j.Open()
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]string{}
-	for _, in := range open {
-		for _, t := range in.Targets() {
-			out[t.Name] = fmt.Sprintf("%s for %s", in.Kind, time.Since(in.At).Round(time.Second))
+	for _, name := range slices.Sorted(maps.Keys(disturbed)) {
+		if !slices.ContainsFunc(a.On, func(c compose.Container) bool { return c.Name == name }) {
+			fmt.Fprintf(w, "  %s, which is not there now: %s\n", name, disturbed[name])
 		}
 	}
-	return out, nil
+	if unreadable > 0 {
+		fmt.Fprintf(w, "  %d lines of the undo log can't be read: gauntlet heal --project %s\n", unreadable, project)
+	}
+	return nil
+}
+
+func rolesNow(ctx context.Context, a *compose.Attached) (map[string][]string, error) {
+	t, err := compose.Lookup(a.Topology)
+	if err != nil {
+		return nil, err
+	}
+	return run.Roles(ctx, t, a.On)
+}
+
+func writeContainers(out io.Writer, on []compose.Container, roles map[string][]string, disturbed map[string]string) {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "  NAME\tSTATE\tTIER\tREGION\tROLES\tREACH\tDISTURBED")
+	for _, c := range on {
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", c.Name, c.State, c.Tier, c.Region, strings.Join(roles[c.Name], ","), reach(c), disturbed[c.Name])
+	}
+	w.Flush()
+}
+
+// writeHelpers says which of Gauntlet's helpers live.
+func writeHelpers(w io.Writer, all []compose.Helper) {
+	for _, h := range all {
+		where := ""
+		if h.Target != "" {
+			where = " in " + h.Target
+		}
+		state := "for " + time.Since(h.Since).Round(time.Second).String()
+		if !h.Running {
+			state = "ended"
+		}
+		fmt.Fprintf(w, "  %s%s: %s\n", h.Role, where, state)
+	}
+}
+
+// disturbedNow says, by name, which faults hold a container according to the undo log, and since when.
+func disturbedNow(open []chaos.Intent) map[string]string {
+	out := map[string]string{}
+	for _, in := range open {
+		text := fmt.Sprintf("%s for %s", in.Kind, time.Since(in.At).Round(time.Second))
+		if !alive(in.Process) {
+			text += ", left behind: gauntlet heal"
+		}
+		for _, t := range in.Targets() {
+			has := out[t.Name]
+			switch {
+			case has == "":
+				out[t.Name] = text
+			case !strings.Contains(has, text):
+				out[t.Name] = has + "; " + text
+			}
+		}
+	}
+	return out
+}
+
+// describeOpen is one open entry of an undo log in words.
+func describeOpen(in chaos.Intent) string {
+	var names []string
+	for _, t := range in.Targets() {
+		names = append(names, t.Name)
+	}
+	return fmt.Sprintf("%s on %s since %s", in.Kind, strings.Join(names, ", "), in.At.Format(time.DateTime))
+}
+
+// alive says whether the process that disturbs is there; one that can't be seen counts as alive.
+func alive(pid int) bool {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return false
+	}
+	return p.Signal(syscall.Signal(0)) == nil || os.Geteuid() != 0
 }
 
 // reach lists a container's published ports.

@@ -1,0 +1,156 @@
+package main
+
+// schemaObject is a mapping in an experiment file.
+type schemaObject struct {
+	name string
+	doc  string
+	keys []schemaKey
+}
+
+// schemaKey is a key of a mapping: how its value is written, what it means, and whether it must be there. A value that begins
+// with "list of " is a list.
+type schemaKey struct {
+	name, value, doc string
+	required         bool
+}
+
+func (o schemaObject) schema() schema {
+	properties := schema{}
+	required := []string{}
+	for _, k := range o.keys {
+		properties[k.name] = k.schema()
+		if k.required {
+			required = append(required, k.name)
+		}
+	}
+	out := schema{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+	if o.doc != "" {
+		out["description"] = o.doc
+	}
+	return out
+}
+
+func (k schemaKey) schema() schema {
+	var s schema
+	if k.list() {
+		s = listOf(ref(k.value[len(listPrefix):]))
+	} else {
+		s = ref(k.value)
+	}
+	if k.doc != "" {
+		s["description"] = k.doc
+	}
+	return s
+}
+
+const listPrefix = "list of "
+
+func (k schemaKey) list() bool {
+	return len(k.value) > len(listPrefix) && k.value[:len(listPrefix)] == listPrefix
+}
+
+// Keys that several mappings have.
+var (
+	guardKeys = []schemaKey{
+		{"keep_healthy", "positive", "refuse, if a service that is hit would keep fewer running and undisturbed containers", false},
+		{"max_percent", "percent", "refuse, if more of all containers would be disturbed at once", false},
+	}
+	requestKeys = []schemaKey{
+		{"method", "text", "GET if left out", false},
+		{"path", "text", "begins with /", true},
+		{"headers", "headers", "", false},
+		{"body", "text", "", false},
+	}
+	repeatKeys = []schemaKey{
+		{"every", "time", "it begins again so long after it began", false},
+		{"times", "positive", "how often in all", false},
+	}
+	faultKeys = []schemaKey{
+		{"for", "time", "how long", true},
+		{"on", "on", "who is hit", false},
+		{"fault", "fault", "what happens", true},
+		{"ramp", "time", "grow evenly from nothing to full strength over this time", false},
+	}
+)
+
+var atKey = schemaKey{"at", "time", "when, from the end of the warm-up", true}
+
+func keys(parts ...[]schemaKey) []schemaKey {
+	var out []schemaKey
+	for _, p := range parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+// schemaObjects are the mappings of an experiment file. A test compares their keys with the tables of experiments/README.md, which
+// a test of package spec compares with those of the parser.
+var schemaObjects = []schemaObject{
+	{"experiment", "One claim about a topology, and what would refute it", []schemaKey{
+		{"claim", "text", "one sentence that the goals make precise", true},
+		{"topology", "topology", "", true},
+		{"seed", "integer", "the run's only source of chance", false},
+		{"load", "load", "", true},
+		{"phases", "phases", "lengths of the parts of the run", false},
+		{"steps", "list of entry", "faults in time; without steps the run is a control", false},
+		{"goals", "list of goal", "what must hold, at least one", true},
+		{"abort", "list of abort", "what ends the run early", false},
+	}},
+	{"phases", "", []schemaKey{
+		{"warm", "time", "before anything counts", false},
+		{"baseline", "time", "what the fault is compared with", false},
+		{"recovery", "time", "after the last step's end", false},
+	}},
+	{"step", "one fault", keys([]schemaKey{atKey}, faultKeys, repeatKeys, guardKeys)},
+	{"sequence", "steps one after the other", keys([]schemaKey{atKey, {"sequence", "list of member", "each begins when the one before has ended", true}}, repeatKeys)},
+	{"parallel", "steps side by side", keys([]schemaKey{atKey, {"parallel", "list of member", "they begin together", true}}, repeatKeys)},
+	{"monkey", "faults at random moments", []schemaKey{
+		atKey, {"for", "time", "how long", true}, {"monkey", "chance", "", true},
+	}},
+	{"member", "a step of a group", keys([]schemaKey{{"after", "time", "so long later", false}}, faultKeys, guardKeys)},
+	{"chance", "", keys([]schemaKey{
+		{"kinds", "list of fault-or-kind", "what to draw from", true},
+		{"on", "on", "who is hit; pick draws again each time", true},
+		{"every", "time", "one fault in each such interval", false},
+		{"each", "time", "how long each fault lasts", false},
+	}, guardKeys)},
+	{"on", "who is hit; all must match", []schemaKey{
+		{"role", "text", "live role, such as postgres-primary; asked when the step begins", false},
+		{"service", "text", "Compose service", false},
+		{"container", "text", "name as gauntlet ps prints it", false},
+		{"tier", "text", "label of the topology", false},
+		{"region", "text", "label of the topology", false},
+		{"network", "text", "attached to that network", false},
+		{"label", "text", "name, or name=value", false},
+		{"pick", "pick", "drawn with the seed", false},
+		{"exclude", "list of text", "containers that are never picked", false},
+	}},
+	{"goal", "", []schemaKey{
+		{"metric", "metric", "", true},
+		{"at_most", "bound", "upper bound", false},
+		{"at_least", "bound", "lower bound", false},
+	}},
+	{"abort", "", []schemaKey{
+		{"metric", "metric", "", true},
+		{"over", "time", "the last so long", false},
+		{"below", "bound", "ends the run below this", false},
+		{"above", "bound", "or above this", false},
+	}},
+	{"load", "", []schemaKey{
+		{"workload", "workload", "a mix of the catalogue", false},
+		{"rate", "rate", "all operations together, an open loop", false},
+		{"timeout", "time", "deadline of a request, from its due time", false},
+		{"limit", "time", "a slower answer counts as bad", false},
+		{"connections", "positive", "at most so many per operation class", false},
+		{"users", "positive", "simulated users", false},
+		{"login", "request", "sent once per user before the load", false},
+		{"ops", "list of op", "the operations", false},
+	}},
+	{"request", "", requestKeys},
+	{"op", "an operation", keys([]schemaKey{
+		{"name", "text", "its name in the report", true},
+		{"class", "text", "read, write, session, ...", true},
+		{"weight", "number", "share of the rate: weight / sum of weights", false},
+		{"ledger", "bool", "a write that is read back from every database node after the fault", false},
+	}, requestKeys)},
+}

@@ -69,7 +69,7 @@ func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, l
 		r.explain(ctx, rec, err)
 		return nil, err
 	}
-	journal, err := chaos.OpenJournal(r.opt.State, r.stack.Project)
+	journal, err := chaos.OpenJournal(r.opt.State, r.project)
 	if err != nil {
 		return nil, err
 	}

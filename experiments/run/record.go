@@ -17,7 +17,7 @@ import (
 // header is all that is known before the load begins.
 func header(e spec.Experiment, t compose.Topology, eng *compose.Engine, on []compose.Container, origin time.Time, opt Options) history.Header {
 	h := history.Header{
-		Version: history.Version, Experiment: e.Name, Topology: t.Name, Source: e.Source, Origin: origin.UTC().Round(0),
+		Version: history.Version, Experiment: e.Name, Topology: e.Topology, Source: e.Source, Origin: origin.UTC().Round(0),
 		Seed: e.Seed, Rate: e.Load.Rate, Timeout: e.Load.Timeout, Limit: e.Load.Limit,
 		Roles: t.Roles, Sync: t.Sync, Machine: machine(eng, opt), Client: e.Load.Model(),
 	}

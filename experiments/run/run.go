@@ -40,11 +40,7 @@ const steadyLimit = time.Minute
 // anything to record. An error means that the run could not be carried out as planned, or that something is left behind;
 // what was recorded until then is in the folder all the same.
 func Experiment(ctx context.Context, e spec.Experiment, eng *compose.Engine, opt Options) (dir string, err error) {
-	t, err := compose.Lookup(e.Topology)
-	if err != nil {
-		return "", err
-	}
-	r := &runner{exp: e, topology: t, engine: eng, opt: opt, origin: time.Now()}
+	r := &runner{exp: e, engine: eng, opt: opt, origin: time.Now()}
 	if err := r.up(ctx); err != nil {
 		return "", errors.Join(err, r.down(ctx))
 	}
@@ -59,7 +55,8 @@ type runner struct {
 	engine   *compose.Engine
 	opt      Options
 	origin   time.Time
-	stack    *compose.Stack
+	project  string // Compose project
+	stack    stack  // nil where there is nothing to take down
 	on       []compose.Container
 	base     string // URL of the entry
 	dir      string
@@ -67,14 +64,28 @@ type runner struct {
 
 func (r *runner) say(format string, args ...any) { r.opt.Observer.Say(fmt.Sprintf(format, args...)) }
 
-// up builds and starts the topology and waits until it can serve.
+// stack is what was started for the run.
+type stack interface {
+	Down(ctx context.Context) error
+}
+
+// up builds and starts the topology, or finds the user's own system, and waits until it can serve.
 func (r *runner) up(ctx context.Context) error {
-	stack, err := Up(ctx, r.engine, r.topology, r.opt)
-	r.stack = stack
+	if r.exp.Attach != nil {
+		return r.attach(ctx)
+	}
+	var err error
+	if r.topology, err = compose.Lookup(r.exp.Topology); err != nil {
+		return err
+	}
+	s, err := Up(ctx, r.engine, r.topology, r.opt)
+	if s != nil {
+		r.stack, r.project = s, s.Project
+	}
 	if err != nil {
 		return err
 	}
-	if r.on, err = stack.Inventory(ctx); err != nil {
+	if r.on, err = s.Inventory(ctx); err != nil {
 		return err
 	}
 	r.base, err = entryURL(r.topology, r.on)
@@ -109,7 +120,7 @@ func Up(ctx context.Context, eng *compose.Engine, t compose.Topology, opt Option
 
 // record opens the recording and takes the experiment through its phases under load.
 func (r *runner) record(ctx context.Context) error {
-	r.dir = filepath.Join(r.opt.Out, r.exp.Name, r.topology.Name, r.origin.UTC().Format("20060102T150405Z"))
+	r.dir = filepath.Join(r.opt.Out, r.exp.Name, r.exp.Topology, r.origin.UTC().Format("20060102T150405Z"))
 	w, err := history.Create(r.dir, header(r.exp, r.topology, r.engine, r.on, r.origin, r.opt))
 	if err != nil {
 		return fmt.Errorf("recording: %w", err)
@@ -129,7 +140,11 @@ func (r *runner) record(ctx context.Context) error {
 func (r *runner) logs(ctx context.Context, rec *recorder) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if err := r.stack.Logs(ctx, filepath.Join(r.dir, "logs")); err != nil {
+	s, ok := r.stack.(*compose.Stack)
+	if !ok {
+		return // the user's own containers: docker compose logs shows them
+	}
+	if err := s.Logs(ctx, filepath.Join(r.dir, "logs")); err != nil {
 		rec.note(history.NoteInfo, "container logs are incomplete: "+err.Error())
 	}
 }
@@ -140,12 +155,12 @@ func (r *runner) down(ctx context.Context) error {
 		return nil
 	}
 	if r.opt.Keep {
-		r.say("kept running: gauntlet ps shows it, gauntlet down %s takes it down", r.topology.Name)
+		r.say("kept running: gauntlet ps shows it, gauntlet down %s takes it down", r.exp.Topology)
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 	defer cancel()
-	r.say("taking topology %s down", r.topology.Name)
+	r.say("taking topology %s down", r.exp.Topology)
 	if err := r.stack.Down(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotClean, err)
 	}
@@ -154,7 +169,15 @@ func (r *runner) down(ctx context.Context) error {
 
 // runtime is the fault injector's view of the topology.
 func (r *runner) runtime(ctx context.Context) (*docker.Runtime, error) {
-	return docker.New(ctx, docker.Options{Project: r.stack.Project, Image: r.engine.AppImage(), HelperCommand: []string{"/gauntlet", "hostkill"}})
+	return docker.New(ctx, RuntimeOptions(r.project, r.engine.AppImage()))
+}
+
+// RuntimeOptions are how this executable's own image does what the fault injector needs in containers.
+func RuntimeOptions(project, image string) docker.Options {
+	return docker.Options{
+		Project: project, Image: image,
+		HelperCommand: []string{"/gauntlet", "hostkill"}, AgentCommand: []string{"/gauntlet", "agent"},
+	}
 }
 
 // watchOf describes the topology to the probes.

@@ -25,7 +25,11 @@ const maxFile = 1 << 20
 func Load(name string) (Experiment, error) {
 	text, err := readFile(name)
 	if err == nil {
-		return Parse(name, text)
+		e, err := Parse(name, text)
+		if err == nil {
+			err = e.checkFiles()
+		}
+		return e, err
 	}
 	file, text, found := find(name)
 	switch {
@@ -182,6 +186,7 @@ func (e Experiment) WithTopology(name string) (Experiment, error) {
 	if !ok {
 		return e, p.err()
 	}
+	e.Attach = nil
 	p.architecture(p.object(root, "experiment", experimentKeys...), &e, t)
 	return e, p.err()
 }

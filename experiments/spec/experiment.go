@@ -9,11 +9,12 @@ import (
 
 // Experiment is a parsed and validated experiment file.
 type Experiment struct {
-	Name     string // file name without extension
-	File     string // where it came from, for errors
-	Source   string // its text, word for word
-	Claim    string // one sentence that the goals make precise
-	Topology string // name of a rung or variant
+	Name     string  // file name without extension
+	File     string  // where it came from, for errors
+	Source   string  // its text, word for word
+	Claim    string  // one sentence that the goals make precise
+	Topology string  // name of a rung or variant, or of the attached project
+	Attach   *Attach // a system of the user's own; nil for a topology of ours
 	Seed     uint64
 	Load     loadgen.Profile
 	Workload string // name of the workload that Load came from

@@ -79,9 +79,12 @@ func lacks(need Need, e Experiment, t compose.Topology) bool {
 	case NeedsStep:
 		return len(e.Steps) == 0
 	case NeedsLedger:
+		if e.Attach != nil {
+			return true // nobody knows how to read its writes back
+		}
 		return len(e.Load.Ops) > 0 && !slices.ContainsFunc(e.Load.Ops, func(op loadgen.Op) bool { return op.Ledger })
 	case NeedsReplica:
-		return t.Name != "" && !slices.Contains(t.Roles, "postgres-replica")
+		return e.Attach != nil || t.Name != "" && !slices.Contains(t.Roles, "postgres-replica")
 	default:
 		return false
 	}

@@ -60,13 +60,20 @@ func parse(file string, text []byte, find lookup) (Experiment, error) {
 	e.Load, e.Workload = p.load(o)
 	e.Load.Seed = e.Seed
 	e.Phases = p.phases(o)
-	p.architecture(o, &e, p.topology(o, find))
+	if n := o.values["topology"]; n != nil && resolve(n).Kind == yaml.MappingNode {
+		e.Attach, e.Topology = p.attach(n, e.Name)
+		p.architecture(o, &e, compose.Topology{})
+	} else {
+		p.architecture(o, &e, p.topology(o, find))
+	}
 	return e, p.err()
 }
 
 // architecture reads what depends on the topology.
 func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
-	e.Topology = t.Name
+	if e.Attach == nil {
+		e.Topology = t.Name
+	}
 	e.Steps = p.steps(o, scene{e.Phases, t, e.Seed})
 	p.spikesFit(o, *e)
 	e.Goals = p.goals(o, *e, t)

@@ -60,7 +60,7 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 // Each key that the parser knows has a row, and each default is the one that the parser uses.
 func TestReadmeListsTheKeys(t *testing.T) {
 	text := readme(t)
-	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys, sequenceKeys, parallelKeys, memberKeys, chanceKeys, abortKeys} {
+	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys, sequenceKeys, parallelKeys, memberKeys, chanceKeys, abortKeys, attachKeys} {
 		for _, k := range keys {
 			hasRow(t, text, "| `"+k+"` | ")
 		}
@@ -97,7 +97,10 @@ func TestReadmeExamplesParse(t *testing.T) {
 			text += "steps: [{at: 20s, for: 1s, on: {tier: web}, fault: {kind: kill}}]\n"
 		}
 		if !strings.HasPrefix(text, "claim:") {
-			text = "claim: c\ntopology: replicated\n" + text + "goals: [{metric: availability, at_least: 0.9}]\n"
+			if !strings.HasPrefix(text, "topology:") {
+				text = "topology: replicated\n" + text
+			}
+			text = "claim: c\n" + text + "goals: [{metric: availability, at_least: 0.9}]\n"
 		}
 		if !strings.Contains(text, "load:") {
 			text = "load: {workload: reference}\n" + text

@@ -76,9 +76,9 @@ func FromHAR(r io.Reader) (Draft, error) {
 	}) {
 		g.addTo(&d)
 	}
-	for what, n := range map[string]int{"to other hosts": foreign, "for images, scripts and styles": assets, "that delete": deletes} {
+	for what, n := range map[string]int{"requests to other hosts": foreign, "images, scripts and styles": assets, "requests that delete": deletes} {
 		if n > 0 {
-			d.note("%d requests %s are left out", n, what)
+			d.note("left out %s: %d", what, n)
 		}
 	}
 	slices.Sort(d.Notes)

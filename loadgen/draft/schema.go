@@ -66,11 +66,13 @@ func written(v any) string {
 	if s, ok := v.(string); ok && json.Valid([]byte(s)) {
 		return s // an example that is written as a text
 	}
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		return ""
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // example is a value for a parameter: what the document gives, or a small number for what is not known.

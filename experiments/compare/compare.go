@@ -190,6 +190,8 @@ func (d *Difference) judge(o Options, tests int) {
 	switch {
 	case same(d.A.Values, d.B.Values):
 		d.Why = "the same in all runs"
+	case shift <= d.Resolution && d.Resolution == 0:
+		d.Why = "at least half of all pairs of runs do not differ"
 	case shift <= d.Resolution:
 		d.Why = "below the instrument's resolution"
 	case o.Tolerance > 0 && shift <= o.Tolerance*math.Abs(d.A.Median):

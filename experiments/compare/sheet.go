@@ -55,7 +55,17 @@ func (r Report) headline() string {
 			all = append(all, fmt.Sprintf("%s against %s: %s better, %d worse", p.B, p.A, plural(better, "metric"), worse))
 		}
 	}
+	for _, s := range r.Suites {
+		if s.LostIn > 0 {
+			all = append(all, s.loses())
+		}
+	}
 	return strings.Join(all, "; ")
+}
+
+// loses says in how many runs a write was lost: no test is needed for what may never happen.
+func (s Suite) loses() string {
+	return fmt.Sprintf("%s lost acknowledged writes in %d of %s", s.Group, s.LostIn, plural(s.Runs, "run"))
 }
 
 func (p Pair) count(v Verdict) int {

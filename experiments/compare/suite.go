@@ -36,7 +36,8 @@ type Suite struct {
 	Capped      bool              `json:"capped"`   // any run was
 	Worst       []ExperimentScore `json:"worst"`    // three at most, the worst first
 	Experiments []ExperimentScore `json:"experiments"`
-	Cost        Cost              `json:"cost"` // the highest of its runs'
+	Cost        Cost              `json:"cost"`      // the highest of its runs'
+	LostIn      int               `json:"lost_runs"` // runs in which an acknowledged write was lost
 	Why         []string          `json:"why,omitempty"`
 }
 
@@ -64,6 +65,9 @@ func suite(g Group, names []string, o Options) Suite {
 	s.Score = bootstrap(s.Experiments, o)
 	s.Grade = score.Grade(s.Score.Lo, s.Capped)
 	for _, r := range g.Runs {
+		if m, found := r.measure("lost_writes"); found && m.Known && m.Value.Value > 0 {
+			s.LostIn++
+		}
 		s.Cost.Containers = max(s.Cost.Containers, r.Cost.Containers)
 		s.Cost.CPULimit = max(s.Cost.CPULimit, r.Cost.CPULimit)
 		s.Cost.MemoryLimit = max(s.Cost.MemoryLimit, r.Cost.MemoryLimit)
@@ -144,6 +148,13 @@ type SuiteShift struct {
 	Why     string         `json:"why,omitempty"`
 }
 
+// suiteAlpha is the level at which a shift of R is shown, as a share of Options.Alpha: R comes on top of the experiments' own
+// families, and the false alarms of all together must stay below alpha. Five and five runs of one experiment can still show it.
+const suiteAlpha = 0.25
+
+// permutations must be enough to tell the smallest p of five and five runs, 0.008, from the level, 0.0125.
+const permutations = 4000
+
 // suiteShift compares R. The interval is the bootstrap's; what decides is a permutation test, which is exact in small samples
 // where the bootstrap is too sure of itself: labels are exchanged within each experiment.
 func suiteShift(a, b Group, names []string, o Options) SuiteShift {
@@ -161,7 +172,7 @@ func suiteShift(a, b Group, names []string, o Options) SuiteShift {
 	out.Verdict, out.Why = NoDifference, fmt.Sprintf("p = %.3f", out.P)
 	if least := floors["score"]; math.Abs(v) <= least {
 		out.Why = fmt.Sprintf("below the resolution of %.1f points", least)
-	} else if out.P < o.Alpha {
+	} else if out.P < suiteAlpha*o.Alpha {
 		out.Why = ""
 		if out.Verdict = Worse; v > 0 {
 			out.Verdict = Better
@@ -199,7 +210,7 @@ func redrawn(all []ExperimentScore, rng *rand.Rand) float64 {
 func permuted(as, bs []ExperimentScore, seen float64, o Options) float64 {
 	rng := rand.New(rand.NewPCG(o.Seed, 3))
 	hits := 1
-	for range o.Resamples {
+	for range permutations {
 		var x, y []float64
 		for i := range as {
 			pool := slices.Concat(as[i].Values, bs[i].Values)
@@ -210,5 +221,5 @@ func permuted(as, bs []ExperimentScore, seen float64, o Options) float64 {
 			hits++
 		}
 	}
-	return float64(hits) / float64(o.Resamples+1)
+	return float64(hits) / float64(permutations+1)
 }

@@ -45,21 +45,22 @@ type junitText struct {
 	Text    string `xml:",chardata"`
 }
 
-// JUnit writes the results as JUnit XML: a suite for each run with a case for each goal and one for the whole run, and a suite
-// for the gate. What is unknown is an error, for no CI system may take it for a pass. It fails if w does.
+// JUnit writes the results as JUnit XML: a suite for each run with a case for each goal and one for the whole run. Where a gate
+// decided over several runs there is one suite with its checks instead. What is unknown is an error, for no CI system may take it for a pass. It fails if w does.
 func JUnit(w io.Writer, results []Result, gate []Check) error {
 	all := junitSuites{Name: "gauntlet"}
 	for _, r := range results {
-		all.add(r.junit())
-	}
-	for _, c := range gate {
-		i := slices.IndexFunc(all.Suites, func(s junitSuite) bool { return s.Name == "gate: "+xmlText(c.Suite) })
-		if i < 0 {
-			i = len(all.Suites)
-			all.Suites = append(all.Suites, junitSuite{Name: "gate: " + xmlText(c.Suite)})
+		if !gated(gate, r.suite()) {
+			all.Suites = append(all.Suites, r.junit())
 		}
-		all.Suites[i].add(caseOf(c.Suite, c.Name, c.Verdict, c.Text))
-		all.count(all.Suites[i].Cases[len(all.Suites[i].Cases)-1])
+	}
+	for i, c := range gate {
+		if !gated(gate[:i], c.Suite) {
+			all.Suites = append(all.Suites, gateSuite(c.Suite, results, gate))
+		}
+	}
+	for _, s := range all.Suites {
+		all.Tests, all.Failures, all.Errors = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors
 	}
 	out, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {
@@ -71,21 +72,27 @@ func JUnit(w io.Writer, results []Result, gate []Check) error {
 	return nil
 }
 
-func (a *junitSuites) add(s junitSuite) {
-	a.Suites = append(a.Suites, s)
-	for _, c := range s.Cases {
-		a.count(c)
-	}
+// gated says whether a gate decided over a suite.
+func gated(gate []Check, suite string) bool {
+	return slices.ContainsFunc(gate, func(c Check) bool { return c.Suite == suite })
 }
 
-func (a *junitSuites) count(c junitCase) {
-	a.Tests++
-	if c.Failure != nil {
-		a.Failures++
+// gateSuite holds the gate's checks on a suite; its runs, of which one may miss a goal and be forgiven, are named below.
+func gateSuite(suite string, results []Result, gate []Check) junitSuite {
+	s := junitSuite{Name: xmlText("gate: " + suite)}
+	for _, c := range gate {
+		if c.Suite == suite {
+			s.add(caseOf(suite, c.Name, c.Verdict, c.Text))
+		}
 	}
-	if c.Error != nil {
-		a.Errors++
+	var runs []string
+	for _, r := range results {
+		if r.suite() == suite {
+			runs = append(runs, fmt.Sprintf("%s, score %s, recording: %s", verdictWord(r.verdict()), r.score(), or(r.Recording, "none")))
+		}
 	}
+	s.Out = xmlText(strings.Join(runs, "\n"))
+	return s
 }
 
 func (s *junitSuite) add(c junitCase) {
@@ -113,7 +120,7 @@ func (r Result) junit() junitSuite {
 	for _, g := range r.Card.Goals {
 		s.add(caseOf(r.suite(), g.Metric+" "+g.Goal, g.Verdict, remarks("measured "+measured(g), some(g.Why))))
 	}
-	s.Out = xmlText(fmt.Sprintf("score %s, grade %s\nrecording: %s", scoreRange(r.Card.Score), or(r.Card.Grade, "none"), or(r.Recording, "none")))
+	s.Out = xmlText(fmt.Sprintf("score %s, grade %s\nrecording: %s", r.score(), or(r.Card.Grade, "none"), or(r.Recording, "none")))
 	return s
 }
 

@@ -38,7 +38,7 @@ func Summary(w io.Writer, results []Result, gate []Check) error {
 	b.WriteString("| verdict | experiment | topology | score | grade | recording |\n|---|---|---|---:|---|---|\n")
 	for _, r := range results {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", mark(r.verdict()), inline(r.Card.Experiment), inline(r.Card.Topology),
-			scoreRange(r.Card.Score), or(r.Card.Grade, "none"), inline(or(r.Recording, "none")))
+			r.score(), or(r.Card.Grade, "none"), inline(or(r.Recording, "none")))
 	}
 	for _, r := range results {
 		if r.verdict() != score.Pass {
@@ -67,6 +67,14 @@ func (r Result) verdict() score.Verdict {
 		return score.Unknown
 	}
 	return r.Card.Verdict
+}
+
+// score is the score, or that there is none.
+func (r Result) score() string {
+	if len(r.Card.Parts) == 0 {
+		return "none"
+	}
+	return scoreRange(r.Card.Score)
 }
 
 func (r Result) suite() string { return r.Card.Experiment + " on " + r.Card.Topology }

@@ -1,0 +1,128 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The stall probe's limits: above either, the machine was too busy for anything to be concluded from a run.
+const (
+	StallLimit = 50 * time.Millisecond // of the 99.9th percentile of a tick's lateness
+	StealLimit = 0.05                  // share of the processors' time that a hypervisor gave to others, in [0,1]
+)
+
+// StallTick is how often the stall probe wants to run.
+const StallTick = time.Millisecond
+
+// Stalls says how late a clock that ticks every millisecond was: how long this machine left a process that was ready to run
+// waiting. Each tick counts, also those that passed while it waited, so that a stall of 200 ms is 200 late ticks.
+type Stalls struct {
+	Ticks uint64        // that were due
+	P999  time.Duration // 99.9th percentile of their lateness, rounded up to a millisecond
+	Max   time.Duration // the longest wait
+	At    time.Duration // when the longest wait ended, from the start of the probe
+	Steal float64       // share of the processors' time given to others, in [0,1]; -1: this system does not say
+}
+
+// WatchStalls ticks until ctx ends and returns what it saw. It takes about 1 % of a processor.
+func WatchStalls(ctx context.Context) Stalls {
+	m := stallMeter{}
+	steal, total, known := stolen()
+	start := time.Now()
+	timer := time.NewTimer(StallTick)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		timer.Reset(max(0, m.next()-time.Since(start)))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+			m.woke(time.Since(start))
+		}
+	}
+	out := m.result()
+	out.Steal = -1
+	if s, t, ok := stolen(); ok && known && t > total {
+		out.Steal = (s - steal) / (t - total)
+	}
+	return out
+}
+
+// Void says whether the machine was too busy for anything to be concluded.
+func (s Stalls) Void() bool { return s.P999 > StallLimit || s.Steal > StealLimit }
+
+// String says what was seen, for a note in the recording.
+func (s Stalls) String() string {
+	out := fmt.Sprintf("a clock of %s was up to %s late (p99.9, limit %s), %s at most", StallTick, s.P999, StallLimit, s.Max.Round(time.Millisecond))
+	if s.Steal >= 0 {
+		out += fmt.Sprintf("; %.1f %% of the processors' time went to others (limit %.0f %%)", 100*s.Steal, 100*StealLimit)
+	}
+	return out
+}
+
+// maxLate is the longest lateness that is told from longer ones, in ticks.
+const maxLate = 10_000
+
+// stallMeter counts ticks by their lateness in milliseconds.
+type stallMeter struct {
+	counts [maxLate + 1]uint64
+	ticks  uint64
+	max    time.Duration
+	at     time.Duration
+}
+
+// next is when the next tick is due.
+func (m *stallMeter) next() time.Duration { return time.Duration(m.ticks+1) * StallTick }
+
+// woke takes all ticks that were due until now.
+func (m *stallMeter) woke(now time.Duration) {
+	if late := now - m.next(); late > m.max {
+		m.max, m.at = late, now
+	}
+	for m.next() <= now {
+		late := (now - m.next() + StallTick - 1) / StallTick
+		m.counts[min(late, maxLate)]++
+		m.ticks++
+	}
+}
+
+func (m *stallMeter) result() Stalls {
+	out := Stalls{Ticks: m.ticks, Max: m.max, At: m.at}
+	left := uint64(math.Floor(float64(m.ticks) * 0.001)) // so many may be later
+	for late := maxLate; late >= 0 && m.ticks > 0; late-- {
+		if m.counts[late] > left {
+			out.P999 = time.Duration(late) * StallTick
+			return out
+		}
+		left -= m.counts[late]
+	}
+	return out
+}
+
+// stolen reads the processors' stolen and total time, in ticks of the kernel, from /proc/stat: user nice system idle iowait irq
+// softirq steal.
+func stolen() (steal, total float64, ok bool) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, 0, false
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return 0, 0, false
+	}
+	for i, f := range fields[1:9] {
+		x, err := strconv.ParseFloat(f, 64)
+		if err != nil {
+			return 0, 0, false
+		}
+		if total += x; i == 7 {
+			steal = x
+		}
+	}
+	return steal, total, true
+}

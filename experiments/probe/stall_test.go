@@ -1,0 +1,74 @@
+package probe
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// On a machine that never stalls every tick is there and none is late.
+func TestStallsOfAnIdleMachine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		s := WatchStalls(ctx)
+		if s.Ticks < 9_990 || s.Ticks > 10_000 || s.P999 != 0 || s.Max != 0 {
+			t.Errorf("%+v; want 10,000 ticks on time", s)
+		}
+		s.Steal = 0
+		if s.Void() {
+			t.Errorf("void: %s", s)
+		}
+	})
+}
+
+// A stall counts as all the ticks that passed meanwhile; 1 in 1000 may be late.
+func TestStallsVoidARun(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		stalls map[int]time.Duration // by the second in which they begin
+		void   bool
+	}{
+		{"none", nil, false},
+		{"one of 45 ms each second", everySecond(45 * time.Millisecond), false},
+		{"one of 60 ms in 100 s", map[int]time.Duration{50: 60 * time.Millisecond}, false},
+		{"one of 200 ms in 100 s", map[int]time.Duration{50: 200 * time.Millisecond}, true},
+		{"one of 60 ms each second", everySecond(60 * time.Millisecond), true},
+		{"one of 20 s", map[int]time.Duration{50: 20 * time.Second}, true},
+	} {
+		m := stallMeter{}
+		longest := time.Duration(0)
+		for now := time.Duration(0); now < 100*time.Second; now += StallTick {
+			second := int(now / time.Second)
+			if d := c.stalls[second]; d > 0 && now%time.Second == 0 {
+				delete(c.stalls, second)
+				longest = max(longest, d)
+				now += d
+			}
+			m.woke(now)
+		}
+		s := m.result()
+		if s.Void() != c.void || s.Ticks < 99_990 || s.Max > longest+StallTick || s.Max < longest-StallTick {
+			t.Errorf("%s: %+v, void %v; want void %v and a longest of %s", c.name, s, s.Void(), c.void, longest)
+		}
+	}
+}
+
+func everySecond(d time.Duration) map[int]time.Duration {
+	out := map[int]time.Duration{}
+	for i := 1; i < 100; i++ {
+		out[i] = d
+	}
+	return out
+}
+
+func TestStolenTimeVoidsARun(t *testing.T) {
+	if s := (Stalls{Ticks: 1000, Steal: 0.06}); !s.Void() || !strings.Contains(s.String(), "6.0 %") {
+		t.Errorf("%s: void %v", s, s.Void())
+	}
+	if s := (Stalls{Ticks: 1000, Steal: -1}); s.Void() || strings.Contains(s.String(), "processors") {
+		t.Errorf("%s: void %v", s, s.Void())
+	}
+}

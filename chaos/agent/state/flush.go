@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -39,8 +40,16 @@ func (f *flush) apply(ctx context.Context) (string, error) {
 func (f *flush) check(context.Context) error { return nil }
 func (f *flush) clear(context.Context) error { return nil }
 
+// quiet keeps the library from writing to standard error what it returns as an error too.
+var quiet = sync.OnceFunc(func() { redis.SetLogger(silent{}) })
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
 // redisClient makes a client with the library's helpfulness turned off: no retries, no extra commands on each connection.
 func redisClient(s chaos.StateChange, pool int) *redis.Client {
+	quiet()
 	return redis.NewClient(&redis.Options{
 		Addr: address(s), Username: s.User, Password: s.Password, Protocol: 2, DisableIdentity: true,
 		MaxRetries: -1, DialerRetries: 1, DialTimeout: askLimit, ReadTimeout: askLimit, WriteTimeout: askLimit, PoolTimeout: askLimit,

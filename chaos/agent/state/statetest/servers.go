@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
@@ -30,7 +29,6 @@ func NeedDocker(t testing.TB) {
 // Container is a running container.
 type Container struct {
 	ID    string
-	Addr  netip.Addr     // on Docker's own network
 	Ports map[int]uint16 // on 127.0.0.1, by the port inside
 }
 
@@ -78,13 +76,12 @@ func docker(t testing.TB, stdin string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// inspect finds out where the container is reached now.
+// inspect finds out where the container is reached.
 func (c *Container) inspect(t testing.TB) {
 	t.Helper()
 	var info []struct {
 		NetworkSettings struct {
-			Ports    map[string][]struct{ HostPort string }
-			Networks map[string]struct{ IPAddress string }
+			Ports map[string][]struct{ HostPort string }
 		}
 	}
 	if err := json.Unmarshal([]byte(docker(t, "", "inspect", c.ID)), &info); err != nil {
@@ -98,17 +95,6 @@ func (c *Container) inspect(t testing.TB) {
 			c.Ports[p] = uint16(n)
 		}
 	}
-	for _, n := range info[0].NetworkSettings.Networks {
-		if addr, err := netip.ParseAddr(n.IPAddress); err == nil {
-			c.Addr = addr
-		}
-	}
-}
-
-// Do runs one docker command on the container, such as "pause".
-func (c *Container) Do(t testing.TB, command string) {
-	t.Helper()
-	docker(t, "", command, c.ID)
 }
 
 // pairScript starts a primary on port 5432 and a replica of it on port 5433, both with 20 connections, from the

@@ -106,6 +106,9 @@ func (p *problems) field(o object, f chaos.Field, t compose.Topology) {
 
 // words reads a list of single values, or one value for a list of one.
 func (p *problems) words(o object, key string) []string {
+	if !o.has(key) {
+		return nil
+	}
 	n := resolve(o.values[key])
 	if n.Kind == yaml.ScalarNode {
 		return []string{n.Value}

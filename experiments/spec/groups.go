@@ -98,6 +98,9 @@ func (p *problems) monkey(n *yaml.Node, sc scene) []chaos.Step {
 	p.required(o, "for", "say how long, such as for: 2m")
 	at, length := p.duration(o, "at", unknown, 0, maxPart), p.duration(o, "for", unknown, minStep, maxPart)
 	p.beginning(o, at, sc)
+	if !o.has("monkey") {
+		return nil
+	}
 	w := p.object(o.values["monkey"], "monkey", chanceKeys...)
 	every := p.duration(w, "every", 10*time.Second, minStep, maxPart)
 	each := p.duration(w, "each", every/2, minStep, maxPart)

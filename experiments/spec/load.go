@@ -48,7 +48,7 @@ func (p *problems) load(o object) (loadgen.Profile, string) {
 		p.required(o, "load", "write load: {workload: reference}")
 		return prof, ""
 	}
-	w := p.object(o.values["load"], "load", loadKeys...)
+	w := p.object(o.values["load"], "load", slices.Concat(loadKeys, moreLoadKeys)...)
 	name := p.text(w, "workload")
 	if name != "" {
 		prof = p.workload(w, name, prof)
@@ -75,7 +75,7 @@ func (p *problems) workload(o object, name string, prof loadgen.Profile) loadgen
 	}
 	inner := &problems{file: "experiments/workloads/" + name + ".yaml"}
 	if root, ok := inner.document(text); ok {
-		w := inner.object(root, "workload", workloadKeys...)
+		w := inner.object(root, "workload", slices.Concat(workloadKeys, moreLoadKeys)...)
 		inner.required(w, "rate", "write it like rate: 200/s")
 		prof = inner.profile(w, prof)
 	}
@@ -109,6 +109,7 @@ func (p *problems) profile(o object, prof loadgen.Profile) loadgen.Profile {
 	if o.has("ops") {
 		prof.Ops = p.ops(o, prof.Login != nil)
 	}
+	p.more(o, &prof)
 	return prof
 }
 
@@ -129,7 +130,7 @@ func (p *problems) ops(o object, login bool) []loadgen.Op {
 	var out []loadgen.Op
 	first := map[string]int{}
 	for _, n := range nodes {
-		w := p.object(n, "operation", opKeys...)
+		w := p.object(n, "operation", slices.Concat(opKeys, moreOpKeys)...)
 		op := p.op(w, login)
 		if line := first[op.Name]; line != 0 && op.Name != "" {
 			p.at(w.where("name"), "give each its own name", "operation %q is there twice, first on line %d", op.Name, line)
@@ -147,6 +148,7 @@ func (p *problems) op(o object, login bool) loadgen.Op {
 		Name: p.word(o, "name", "name it, such as name: feed"), Class: p.word(o, "class", "say read, write or session"),
 		Weight: p.number(o, "weight", defaultWeight), Ledger: p.boolean(o, "ledger"), Request: p.request(o),
 	}
+	p.moreOp(o, &op)
 	sends := mentions(op.Request, usesID)
 	switch {
 	case len(p.all) > before || o.broken: // what was meant is not known

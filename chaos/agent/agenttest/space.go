@@ -140,13 +140,28 @@ func (s *Space) Listen(addr string) (l net.Listener, err error) {
 	return l, err
 }
 
-// ListenPacket listens for UDP in the space.
+// ListenPacket listens for UDP in the space, with room for many datagrams.
 func (s *Space) ListenPacket(addr string) (c net.PacketConn, err error) {
 	err = s.Do(func() error {
 		c, err = net.ListenPacket("udp", addr)
 		return err
 	})
+	if udp, ok := c.(*net.UDPConn); ok && err == nil {
+		err = roomy(udp)
+	}
 	return c, err
+}
+
+func roomy(c *net.UDPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20)
+	})
+	return errors.Join(err, failed)
 }
 
 // Start starts a process in the space.

@@ -22,15 +22,19 @@ const (
 	maxSlots        = 40
 )
 
-// firstQueue is the number of the first NFQUEUE that is ours: slot n has 2n behind it for packets that come in, 2n+1 out.
+// firstQueue is the number of the first NFQUEUE that is ours: each slot has three.
 const firstQueue = 17400
 
-func queueNumber(slot int, in bool) uint16 {
-	if in {
-		return uint16(firstQueue + 2*slot)
-	}
-	return uint16(firstQueue + 2*slot + 1)
-}
+// flow is what one of a slot's queues is for.
+type flow int
+
+const (
+	inAll flow = iota
+	outRest
+	outTCP
+)
+
+func queueNumber(slot int, f flow) uint16 { return uint16(firstQueue + 3*slot + int(f)) }
 
 // applied is one rule that holds.
 type applied struct {
@@ -45,15 +49,16 @@ func tag(id string) string { return "gauntlet " + id[:min(len(id), 100)] }
 
 // compiler turns rules into chains.
 type compiler struct {
+	rules    []*applied
 	iptables bool // use iptables' way to a queue
 	chains   []nft.Chain
 }
 
 // compile gives the whole table for the rules that shall hold.
 func compile(rules []*applied, iptables bool) []nft.Chain {
-	c := &compiler{iptables: iptables}
+	c := &compiler{rules: rules, iptables: iptables}
 	for _, in := range []bool{true, false} {
-		verdict := c.hooked("verdict-"+way(in), in, verdictPriority, true)
+		verdict := c.hooked("verdict-"+way(in), in, verdictPriority, own(), true)
 		for _, a := range rules {
 			if !goes(a.rule, in) {
 				continue
@@ -83,18 +88,35 @@ func way(in bool) string {
 	return "out"
 }
 
-// hooked begins a chain with a hook: our own packets, and mostly those of loopback, are none of its business.
-func (c *compiler) hooked(name string, in bool, priority int32, loopback bool) nft.Chain {
+// hooked begins a chain with a hook: packets that we have sent ourselves are none of its business, unless it is behind the
+// sender's, and mostly those of loopback neither.
+func (c *compiler) hooked(name string, in bool, priority int32, passed [][]expr.Any, loopback bool) nft.Chain {
 	hook := nft.Hook{Number: unix.NF_INET_LOCAL_OUT, Priority: priority}
 	if in {
 		hook.Number = unix.NF_INET_LOCAL_IN
 	}
-	ours := nft.Rule{Tag: "gauntlet: sent by itself", Exprs: slices.Concat(nft.Mark(ownMark), nft.Accept())}
-	chain := nft.Chain{Name: name, Hook: &hook, Rules: []nft.Rule{ours}}
+	chain := nft.Chain{Name: name, Hook: &hook}
+	for _, match := range passed {
+		chain.Rules = append(chain.Rules, nft.Rule{Tag: "gauntlet: sent by itself", Exprs: slices.Concat(match, nft.Accept())})
+	}
 	if loopback {
 		chain.Rules = append(chain.Rules, nft.Rule{Tag: "gauntlet: loopback", Exprs: slices.Concat(nft.Loopback(in), nft.Accept())})
 	}
 	return chain
+}
+
+// own matches all packets that we have sent ourselves.
+func own() [][]expr.Any { return [][]expr.Any{nft.Mark(ownMark, ownMarkMask)} }
+
+// passed matches the packets that we have sent and that have been through the slot's chain or are behind it.
+func (c *compiler) passed(slot int) [][]expr.Any {
+	var list [][]expr.Any
+	for _, a := range c.rules {
+		if a.slot >= slot {
+			list = append(list, nft.Mark(slotMark(a.slot), ^uint32(0)))
+		}
+	}
+	return list
 }
 
 // acts are what the kernel alone does.
@@ -114,17 +136,24 @@ func (c *compiler) acts(a *applied) [][]expr.Any {
 }
 
 func (c *compiler) line(a *applied, in bool) {
-	chain := c.hooked(fmt.Sprintf("queue%d-%s", a.slot, way(in)), in, int32(linePriority+a.slot), true)
-	entry := c.selector(a, in, "line", [][]expr.Any{nft.Queue(queueNumber(a.slot, in), c.iptables)})
+	chain := c.hooked(fmt.Sprintf("queue%d-%s", a.slot, way(in)), in, int32(linePriority+a.slot), c.passed(a.slot), true)
+	acts := [][]expr.Any{nft.Queue(queueNumber(a.slot, inAll), c.iptables)}
+	if !in {
+		acts = [][]expr.Any{
+			slices.Concat(nft.Protocol(unix.IPPROTO_TCP), nft.Queue(queueNumber(a.slot, outTCP), c.iptables)),
+			nft.Queue(queueNumber(a.slot, outRest), c.iptables),
+		}
+	}
+	entry := c.selector(a, in, "line", acts)
 	chain.Rules = append(chain.Rules, nft.Rule{Tag: tag(a.id), Exprs: nft.Jump(entry)})
 	c.chains = append(c.chains, chain)
 }
 
 // dns queues what goes out to port 53, on loopback too.
 func (c *compiler) dns(a *applied) {
-	chain := c.hooked(fmt.Sprintf("dns%d-out", a.slot), false, int32(dnsPriority+a.slot), false)
+	chain := c.hooked(fmt.Sprintf("dns%d-out", a.slot), false, int32(dnsPriority+a.slot), own(), false)
 	for _, proto := range []uint8{unix.IPPROTO_UDP, unix.IPPROTO_TCP} {
-		match := slices.Concat(nft.Protocol(proto), nft.DestinationPort(53), nft.Queue(queueNumber(a.slot, false), c.iptables))
+		match := slices.Concat(nft.Protocol(proto), nft.DestinationPort(53), nft.Queue(queueNumber(a.slot, outRest), c.iptables))
 		chain.Rules = append(chain.Rules, nft.Rule{Tag: tag(a.id), Exprs: match})
 	}
 	c.chains = append(c.chains, chain)

@@ -5,57 +5,108 @@ package netfault
 import (
 	"errors"
 	"fmt"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// ownMark is on the packets that this process sends itself, so that no rule concerns them. It does not leave the namespace.
-const ownMark = 0x67617574 // "gaut"
+// Marks of the packets that this process sends itself: ownMark and, in the lowest byte, the slot of the sender plus 1, so
+// that they pass the chains behind that slot's and no others. A mark does not leave the namespace.
+const (
+	ownMark     = 0x67617500 // "gau"
+	ownMarkMask = 0xffffff00
+)
 
-// injector sends whole IP packets.
-type injector struct{ fd4, fd6 int }
+func slotMark(slot int) uint32 { return ownMark | uint32(slot+1) }
 
-// newInjector needs CAP_NET_RAW.
-func newInjector() (*injector, error) {
-	fd4, err := rawSocket(unix.AF_INET)
+// injector sends whole IP packets in batches. It keeps the memory of those it has sent for the next ones.
+type injector struct {
+	v4, v6 *parcels // v6 is nil without IPv6
+	spare  [][]byte
+	lost   int // could not be sent, such as those longer than the MTU
+}
+
+// newInjector needs CAP_NET_RAW and CAP_NET_ADMIN.
+func newInjector(mark uint32) (*injector, error) {
+	fd4, err := rawSocket(unix.AF_INET, mark)
 	if err != nil {
 		return nil, err
 	}
-	fd6, err := rawSocket(unix.AF_INET6)
-	if err != nil && !errors.Is(err, unix.EAFNOSUPPORT) {
+	i := &injector{v4: newParcels(fd4)}
+	fd6, err := rawSocket(unix.AF_INET6, mark)
+	switch {
+	case errors.Is(err, unix.EAFNOSUPPORT):
+	case err != nil:
 		return nil, errors.Join(err, unix.Close(fd4))
+	default:
+		i.v6 = newParcels(fd6)
 	}
-	return &injector{fd4: fd4, fd6: fd6}, nil
+	return i, nil
 }
 
-// rawSocket is -1 on error.
-func rawSocket(family int) (int, error) {
+func rawSocket(family int, mark uint32) (int, error) {
 	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.IPPROTO_RAW)
 	if err != nil {
 		return -1, fmt.Errorf("raw socket (CAP_NET_RAW): %w", err)
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, ownMark); err != nil {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(mark)); err != nil {
 		return -1, errors.Join(fmt.Errorf("mark of raw socket (CAP_NET_ADMIN): %w", err), unix.Close(fd))
 	}
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 16<<20)
 	return fd, nil
 }
 
-// send sends a packet. One that can't be sent, such as one longer than the MTU, is lost like others on a network.
-func (i *injector) send(packet []byte) error {
-	p, ok := split(packet)
-	switch {
-	case !ok:
-		return errors.New("no whole IP packet")
-	case p.dst.Is4():
-		return unix.Sendto(i.fd4, packet, 0, &unix.SockaddrInet4{Addr: p.dst.As4()})
+// Sizes of memory that is kept.
+const (
+	spareSize = 2 << 10
+	maxSpare  = 4 << 10
+)
+
+// keep copies data into memory that send takes back.
+func (i *injector) keep(data []byte) []byte {
+	if n := len(i.spare); n > 0 && len(data) <= spareSize {
+		b := i.spare[n-1]
+		i.spare = i.spare[:n-1]
+		return append(b[:0], data...)
 	}
-	return unix.Sendto(i.fd6, packet, 0, &unix.SockaddrInet6{Addr: p.dst.As16()})
+	return append(make([]byte, 0, max(spareSize, len(data))), data...)
+}
+
+func (i *injector) giveBack(b []byte) {
+	if cap(b) == spareSize && len(i.spare) < maxSpare {
+		i.spare = append(i.spare, b)
+	}
+}
+
+// send puts a packet in the next batch. One that can't be sent is lost, like others on a network.
+func (i *injector) send(packet []byte) {
+	switch {
+	case len(packet) >= ip4Header && packet[0]>>4 == 4:
+		name := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: [4]byte(packet[16:20])}
+		if i.v4.add(packet, (*[unix.SizeofSockaddrInet4]byte)(unsafe.Pointer(&name))[:]) {
+			i.flush()
+		}
+	case len(packet) >= ip6Header && packet[0]>>4 == 6 && i.v6 != nil:
+		name := unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: [16]byte(packet[24:40])}
+		if i.v6.add(packet, (*[unix.SizeofSockaddrInet6]byte)(unsafe.Pointer(&name))[:]) {
+			i.flush()
+		}
+	default:
+		i.lost++
+	}
+}
+
+func (i *injector) flush() {
+	i.lost += i.v4.send(i.giveBack)
+	if i.v6 != nil {
+		i.lost += i.v6.send(i.giveBack)
+	}
 }
 
 func (i *injector) close() error {
-	err := unix.Close(i.fd4)
-	if i.fd6 >= 0 {
-		err = errors.Join(err, unix.Close(i.fd6))
+	err := unix.Close(i.v4.fd)
+	if i.v6 != nil {
+		err = errors.Join(err, unix.Close(i.v6.fd))
 	}
 	return err
 }

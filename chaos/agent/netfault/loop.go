@@ -16,6 +16,9 @@ import (
 // early is how long before its time a packet may go on: less than a wake-up costs.
 const early = 20 * time.Microsecond
 
+// urgent is the thread's nice value, so that a busy machine does not make delays longer.
+const urgent = -15
+
 // loop serves all queues in one thread of its own, which sleeps in the kernel until a packet comes or is due.
 //
 // Note: Go's timers wake up at whole milliseconds when the process is otherwise idle, and one timer per packet reorders them.
@@ -44,6 +47,7 @@ func newLoop() (*loop, error) {
 func (l *loop) run() {
 	runtime.LockOSThread()
 	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), urgent) // only with CAP_SYS_NICE; it works without
 	for {
 		fds, wait, on := l.watch()
 		if !on {

@@ -46,3 +46,51 @@ func (m *mailbox) read(fd int) (int, error) {
 
 // message is the datagram at index i of the last read.
 func (m *mailbox) message(i int) []byte { return m.buffers[i][:m.headers[i].n] }
+
+// parcels sends many packets in one system call.
+type parcels struct {
+	fd      int
+	packets [][]byte
+	headers []mmsghdr
+	vectors []unix.Iovec
+	names   [][unix.SizeofSockaddrInet6]byte
+}
+
+// maxParcels is the most that wait for one call.
+const maxParcels = 64
+
+func newParcels(fd int) *parcels {
+	return &parcels{fd: fd, headers: make([]mmsghdr, maxParcels), vectors: make([]unix.Iovec, maxParcels), names: make([][unix.SizeofSockaddrInet6]byte, maxParcels)}
+}
+
+// add puts a packet for the address in name; full says that it is time to send.
+func (p *parcels) add(packet []byte, name []byte) (full bool) {
+	i := len(p.packets)
+	p.packets = append(p.packets, packet)
+	p.vectors[i].Base = &packet[0]
+	p.vectors[i].SetLen(len(packet))
+	copy(p.names[i][:], name)
+	h := &p.headers[i].hdr
+	h.Name, h.Namelen = &p.names[i][0], uint32(len(name))
+	h.Iov = &p.vectors[i]
+	h.SetIovlen(1)
+	return i+1 == maxParcels
+}
+
+// send sends what was put, and says how many could not be sent. done gets each packet's memory back.
+func (p *parcels) send(done func([]byte)) (lost int) {
+	for sent := 0; sent < len(p.packets); {
+		n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.headers[sent])), uintptr(len(p.packets)-sent), unix.MSG_DONTWAIT, 0, 0)
+		if errno != 0 {
+			n = 1 // the first one can't be sent; the others may
+			lost++
+		}
+		sent += int(n)
+	}
+	for i, packet := range p.packets {
+		done(packet)
+		p.packets[i] = nil
+	}
+	p.packets = p.packets[:0]
+	return lost
+}

@@ -48,26 +48,40 @@ type port struct {
 	box     *mailbox
 	post    *injector
 	pending []byte // verdicts that were not sent yet
-	lost    int    // verdicts that the kernel refused, and packets that could not be sent
+	lost    int    // verdicts that the kernel refused
+}
+
+// plan is what a port is for.
+type plan struct {
+	number uint16
+	want   appetite
+	gso    bool   // packets may come as they are: long
+	steal  bool   // see line
+	mark   uint32 // of what the port sends itself
+	judge  judge
 }
 
 // openPort fails if somebody else listens to that queue. Packets wait in the kernel until the loop runs it.
-func openPort(number uint16, want appetite, gso bool, j judge, post *injector) (*port, error) {
+func openPort(plan plan) (*port, error) {
 	conn, err := nft.Dial(unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, err
 	}
-	p := &port{number: number, conn: conn, post: post, box: newMailbox(64, 1<<10)}
-	if want == all {
-		p.box = newMailbox(16, 68<<10)
+	post, err := newInjector(plan.mark)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
-	p.line = line{judge: j, out: p}
+	p := &port{number: plan.number, conn: conn, post: post, box: newMailbox(64, 1<<10)}
+	if plan.want == all {
+		p.box = newMailbox(32, 68<<10)
+	}
+	p.line = line{judge: plan.judge, out: p, steal: plan.steal}
 	// Without room, the kernel would drop packets at bursts; these are bounds, not what is used.
 	_ = unix.SetsockoptInt(conn.FD(), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 64<<20)
 	_ = unix.SetsockoptInt(conn.FD(), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, 4<<20)
 	_ = unix.SetsockoptInt(conn.FD(), unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1)
-	if err := p.configure(want, gso); err != nil {
-		return nil, errors.Join(fmt.Errorf("NFQUEUE %d: %w", number, err), conn.Close())
+	if err := p.configure(plan.want, plan.gso); err != nil {
+		return nil, errors.Join(fmt.Errorf("NFQUEUE %d: %w", plan.number, err), p.close())
 	}
 	return p, nil
 }
@@ -109,6 +123,8 @@ func (p *port) read(now time.Duration) (more bool) {
 	if err != nil {
 		return false
 	}
+	var last uint32
+	came := false
 	for i := range n {
 		m := p.box.message(i)
 		if len(m) < 20 {
@@ -120,8 +136,12 @@ func (p *port) read(now time.Duration) (more bool) {
 		case unix.NFNL_SUBSYS_QUEUE<<8 | msgPacket:
 			if pkt, ok := parsePacket(m[20:]); ok {
 				p.arrive(now, pkt)
+				last, came = pkt.id, true
 			}
 		}
+	}
+	if p.steal && came {
+		p.verdict(msgVerdictBatch, drop, last, nil)
 	}
 	return n == len(p.box.headers)
 }
@@ -155,11 +175,8 @@ func (p *port) one(id uint32)                  { p.verdict(msgVerdict, accept, i
 func (p *port) replace(id uint32, body []byte) { p.verdict(msgVerdict, accept, id, body) }
 func (p *port) drop(id uint32)                 { p.verdict(msgVerdict, drop, id, nil) }
 
-func (p *port) send(packet []byte) {
-	if p.post.send(packet) != nil {
-		p.lost++
-	}
-}
+func (p *port) keep(data []byte) []byte { return p.post.keep(data) }
+func (p *port) send(packet []byte)      { p.post.send(packet) }
 
 func (p *port) verdict(kind uint16, verdict, id uint32, body []byte) {
 	size := 32
@@ -167,7 +184,7 @@ func (p *port) verdict(kind uint16, verdict, id uint32, body []byte) {
 		size += 4 + (len(body)+3)&^3
 	}
 	if len(p.pending)+size > 256<<10 {
-		p.flush()
+		p.flushVerdicts()
 	}
 	b := binary.NativeEndian.AppendUint32(p.pending, uint32(size))
 	b = binary.NativeEndian.AppendUint16(b, unix.NFNL_SUBSYS_QUEUE<<8|kind)
@@ -184,8 +201,13 @@ func (p *port) verdict(kind uint16, verdict, id uint32, body []byte) {
 	p.pending = b
 }
 
-// flush sends the verdicts; the kernel carries them out before it returns.
+// flush sends the verdicts, which the kernel carries out before it returns, and then our own packets.
 func (p *port) flush() {
+	p.flushVerdicts()
+	p.post.flush()
+}
+
+func (p *port) flushVerdicts() {
 	if len(p.pending) == 0 {
 		return
 	}
@@ -195,4 +217,4 @@ func (p *port) flush() {
 	p.pending = p.pending[:0]
 }
 
-func (p *port) close() error { return p.conn.Close() }
+func (p *port) close() error { return errors.Join(p.conn.Close(), p.post.close()) }

@@ -23,7 +23,6 @@ const tableName = "gauntlet"
 type Worker struct {
 	table   *nft.Table
 	loop    *loop
-	post    *injector
 	backend backend
 	rules   []*applied // in the order in which they were applied
 }
@@ -35,11 +34,8 @@ func New() (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{table: table, backend: probe()}
-	if w.post, err = newInjector(); err != nil {
-		return nil, errors.Join(err, table.Close())
-	}
 	if w.loop, err = newLoop(); err != nil {
-		return nil, errors.Join(err, w.post.close(), table.Close())
+		return nil, errors.Join(err, table.Close())
 	}
 	return w, nil
 }
@@ -109,12 +105,8 @@ func (w *Worker) open(a *applied) error {
 	if w.backend.err != nil {
 		return w.backend.err
 	}
-	for _, in := range []bool{true, false} {
-		if a.rule.DNS != nil && in || !goes(a.rule, in) && a.rule.DNS == nil {
-			continue
-		}
-		want, gso, j := needs(a.rule, in)
-		p, err := openPort(queueNumber(a.slot, in), want, gso, j, w.post)
+	for _, plan := range plans(a.rule, a.slot) {
+		p, err := openPort(plan)
 		if err != nil {
 			return err
 		}
@@ -127,20 +119,31 @@ func (w *Worker) open(a *applied) error {
 // smooth is the bandwidth in bit/s from which super packets may pass whole: 64 KiB then take 5 ms or less.
 const smooth = 100e6
 
-// needs says how a rule's packets are judged, and what of them must be seen.
-func needs(r chaos.NetRule, in bool) (want appetite, gso bool, j judge) {
+// plans are the queues that a rule needs: how packets are judged, and what of them must be seen. TCP that goes out has a
+// queue of its own, and shares judge, order and bandwidth with the rest that goes out.
+func plans(r chaos.NetRule, slot int) []plan {
+	mark := slotMark(slot)
 	if r.DNS != nil {
-		return all, false, resolver{rule: *r.DNS}
+		return []plan{{number: queueNumber(slot, outRest), want: all, mark: mark, judge: resolver{rule: *r.DNS}}}
 	}
-	want = nothing
+	want := nothing
 	if r.BitsPerSecond > 0 {
 		want = length
 	}
 	if r.Duplicate > 0 || r.Corrupt > 0 {
 		want = all
 	}
-	gso = !chancy(r) && (r.BitsPerSecond == 0 || r.BitsPerSecond >= smooth)
-	return want, gso, newShaper(r, in)
+	gso := !chancy(r) && (r.BitsPerSecond == 0 || r.BitsPerSecond >= smooth)
+	var list []plan
+	if goes(r, true) {
+		list = append(list, plan{number: queueNumber(slot, inAll), want: want, gso: gso, mark: mark, judge: newShaper(r, true)})
+	}
+	if goes(r, false) {
+		j := newShaper(r, false)
+		list = append(list, plan{number: queueNumber(slot, outRest), want: want, gso: gso, mark: mark, judge: j},
+			plan{number: queueNumber(slot, outTCP), want: all, steal: true, mark: mark, judge: j})
+	}
+	return list
 }
 
 func (w *Worker) without(id string) []*applied {
@@ -252,5 +255,5 @@ func (w *Worker) Clear(_ context.Context, id string, _ chaos.Op) error {
 // Close clears everything and proves it.
 func (w *Worker) Close() error {
 	err := w.become(nil)
-	return errors.Join(err, w.loop.stop(), w.post.close(), w.table.Close())
+	return errors.Join(err, w.loop.stop(), w.table.Close())
 }

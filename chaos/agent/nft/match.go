@@ -64,9 +64,13 @@ func Loopback(in bool) []expr.Any {
 	return meta(key, binary.NativeEndian.AppendUint16(nil, unix.ARPHRD_LOOPBACK))
 }
 
-// Mark matches packets with a socket's mark.
-func Mark(mark uint32) []expr.Any {
-	return meta(expr.MetaKeyMARK, binary.NativeEndian.AppendUint32(nil, mark))
+// Mark matches packets whose mark has these bits, of those in mask.
+func Mark(mark, mask uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyMARK, Register: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 4, Mask: binary.NativeEndian.AppendUint32(nil, mask), Xor: make([]byte, 4)},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.NativeEndian.AppendUint32(nil, mark)},
+	}
 }
 
 // Protocol matches packets of an IP protocol, such as unix.IPPROTO_TCP.

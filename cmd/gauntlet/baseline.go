@@ -37,9 +37,13 @@ type finished struct {
 	dir string
 }
 
+// runner makes one run, the n-th of an experiment, and scores it; runOnce is the real one.
+type runner func(ctx context.Context, eng *compose.Engine, e spec.Experiment, f runFlags, n int) (finished, error)
+
 // job is one invocation of run, from the first experiment to the last.
 type job struct {
 	flags   runFlags
+	make    runner
 	base    []compare.Run
 	results []report.Result
 	checks  []report.Check
@@ -47,7 +51,7 @@ type job struct {
 
 // begin reads the baseline and sees that the files can be written, before anything runs.
 func (f runFlags) begin() (*job, error) {
-	j := &job{flags: f}
+	j := &job{flags: f, make: runOnce}
 	for _, name := range []string{f.junit, f.summary} {
 		if name != "" {
 			if err := writeTo(name, os.O_APPEND, func(io.Writer) error { return nil }); err != nil {
@@ -106,7 +110,7 @@ func (j *job) experiment(ctx context.Context, eng *compose.Engine, e spec.Experi
 // once runs e and keeps what the files of the job need.
 func (j *job) once(ctx context.Context, eng *compose.Engine, e spec.Experiment, n int) (finished, error) {
 	began := time.Now()
-	done, err := runOnce(ctx, eng, e, j.flags, n)
+	done, err := j.make(ctx, eng, e, j.flags, n)
 	r := report.Result{Card: done.card, Recording: done.dir, Began: began, Took: time.Since(began)}
 	r.Card.Experiment, r.Card.Topology = e.Name, e.Topology
 	if err != nil {

@@ -30,10 +30,11 @@ type compareFlags struct {
 	tolerance   float64
 	withoutVoid bool
 	live        runFlags
+	make        runner // of --topologies
 }
 
 func compareCommand() *cobra.Command {
-	var f compareFlags
+	f := compareFlags{make: runOnce}
 	cmd := &cobra.Command{
 		Use:   "compare DIR... | EXPERIMENT... --topologies A,B",
 		Short: "Compare runs or architectures: which differences are shown, and which could be chance",
@@ -241,13 +242,19 @@ func (f compareFlags) makeRuns(ctx context.Context, args []string) ([]compare.Gr
 	if err != nil {
 		return nil, nil, err
 	}
+	notes, err := f.interleave(ctx, eng, plans, groups)
+	return groups, notes, err
+}
+
+// interleave makes the runs of plans, one list of experiments for each group, and adds them to the groups.
+func (f compareFlags) interleave(ctx context.Context, eng *compose.Engine, plans [][]spec.Experiment, groups []compare.Group) ([]string, error) {
 	var notes []string
 	for k := range plans[0] {
 		for n := range f.runs {
 			for _, i := range turn(len(groups), n) {
 				runs, err := f.makeRun(ctx, eng, plans[i][k])
 				if err != nil {
-					return nil, notes, err
+					return notes, err
 				}
 				for _, void := range runs[:len(runs)-1] {
 					notes = append(notes, void.Recording+" told nothing and was made again: "+strings.Join(void.Why[:min(2, len(void.Why))], "; "))
@@ -256,7 +263,7 @@ func (f compareFlags) makeRuns(ctx context.Context, args []string) ([]compare.Gr
 			}
 		}
 	}
-	return groups, notes, nil
+	return notes, nil
 }
 
 // turn is the order of n groups in a round: each round goes the other way.
@@ -274,7 +281,7 @@ func turn(n, round int) []int {
 func (f compareFlags) makeRun(ctx context.Context, eng *compose.Engine, e spec.Experiment) ([]compare.Run, error) {
 	var out []compare.Run
 	for range 3 {
-		done, err := runOnce(ctx, eng, e, f.live, 0)
+		done, err := f.make(ctx, eng, e, f.live, 0)
 		if verdict := (*exitError)(nil); err != nil && !errors.As(err, &verdict) {
 			return nil, err
 		}

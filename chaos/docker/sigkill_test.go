@@ -16,6 +16,7 @@ import (
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/docker"
+	"gauntlet/chaos/janitor"
 )
 
 // childEnv makes this test executable a Gauntlet that disturbs a project until it is killed. Its value is the folder of the
@@ -25,6 +26,7 @@ const (
 	childTarget = "GAUNTLET_CHAOSTEST_PROJECT"
 	childKind   = "GAUNTLET_CHAOSTEST_KIND"
 	childImage  = "GAUNTLET_CHAOSTEST_IMAGE"
+	childGuard  = "GAUNTLET_CHAOSTEST_JANITOR" // a folder for its record; none: no janitor
 )
 
 // child runs one step of an hour and says so when it began.
@@ -50,6 +52,13 @@ func disturbForever(dir, project, kind string) error {
 	j, err := chaos.OpenJournal(dir, project)
 	if err != nil {
 		return err
+	}
+	if folder := os.Getenv(childGuard); folder != "" {
+		g, err := janitor.Start(ctx, rt, janitor.Options{Command: []string{"/member", "janitor"}, Folder: folder, Say: func(s string) { fmt.Fprintln(os.Stderr, s) }})
+		if err != nil {
+			return err
+		}
+		j.Also(g.Record)
 	}
 	fault, err := chaos.New(kind)
 	if err != nil {

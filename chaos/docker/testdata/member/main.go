@@ -18,6 +18,7 @@ import (
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/agent"
+	"gauntlet/chaos/janitor"
 	"gauntlet/chaos/lease"
 	"gauntlet/chaos/proc"
 )
@@ -27,7 +28,7 @@ func main() {
 	defer stop()
 	work := respond
 	if len(os.Args) > 1 {
-		work = map[string]func(context.Context) error{"hostkill": hostKill, "agent": beAgent, "sleep": sleep}[os.Args[1]]
+		work = map[string]func(context.Context) error{"hostkill": hostKill, "agent": beAgent, "janitor": beJanitor, "sleep": sleep}[os.Args[1]]
 	}
 	if err := work(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -36,6 +37,14 @@ func main() {
 }
 
 func sleep(ctx context.Context) error { <-ctx.Done(); return nil }
+
+func beJanitor(ctx context.Context) error {
+	record := ""
+	if len(os.Args) > 3 && os.Args[2] == "--record" {
+		record = os.Args[3]
+	}
+	return janitor.Main(ctx, record, lease.Default)
+}
 
 func hostKill(context.Context) error { return proc.HostKill(os.Args[2:]) }
 

@@ -41,10 +41,14 @@ func Open(dir string) (*History, error) {
 			return nil, fmt.Errorf("%w in %s: %w; name a folder such as runs/<experiment>/<topology>/<UTC time>", ErrNoRecording, dir, err)
 		}
 	}
-	return load(&History{
+	h, err := load(&History{
 		events:  func() iter.Seq2[Event, error] { return readEvents(filepath.Join(dir, eventsFile)) },
 		samples: func() iter.Seq2[loadgen.Sample, error] { return readSamples(filepath.Join(dir, requestsFile)) },
 	})
+	if err == nil {
+		h.Notes = append(h.Notes, janitorNotes(dir, h.Header.Origin)...)
+	}
+	return h, err
 }
 
 // Memory is a history that was never on disk, for tests and experiments with scores.

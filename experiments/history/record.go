@@ -55,6 +55,8 @@ type Fault struct {
 	Kind        string        `json:"kind"`
 	On          []string      `json:"on"`
 	Roles       []string      `json:"roles,omitempty"`
+	Actions     []string      `json:"actions,omitempty"` // what was done and how it is undone, one line a target
+	Notes       []string      `json:"notes,omitempty"`   // such as that the fault was applied again after a restart
 	Asked       time.Duration `json:"asked_ns"`
 	Began       time.Duration `json:"began_ns"`
 	Uncertainty time.Duration `json:"uncertainty_ns"`
@@ -93,7 +95,7 @@ type Note struct {
 	Text string        `json:"text"`
 }
 
-// Kinds of notes. Each but Info bears on the verdict.
+// Kinds of notes. Each but Info and Janitor bears on the verdict.
 const (
 	NoteInfo        = "info"
 	NoteInterrupted = "interrupted" // by a signal
@@ -101,6 +103,7 @@ const (
 	NoteAborted     = "aborted"     // the run could not go on
 	NoteUndo        = "undo"        // an undo failed: something may still be disturbed
 	NoteStall       = "stall"       // the machine stalled, text says for how long
+	NoteJanitor     = "janitor"     // what became of the janitor, or what it did; bears not on the verdict
 )
 
 // End closes a complete recording.

@@ -95,6 +95,9 @@ func (p *printer) fault(h score.Hit) {
 	p.para(cell{}, 5, moments(h))
 	if h.Proven {
 		p.para(cell{}, 5, "proof: "+h.Proof)
+		for _, note := range h.Notes {
+			p.para(cell{}, 5, "note: "+note)
+		}
 	} else {
 		p.para(cell{"     NOT PROVEN:", yellow}, 17, or(remarks(h.Why, some(h.Proof)), "its effect was not seen"))
 	}

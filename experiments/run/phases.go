@@ -74,6 +74,20 @@ func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, l
 		return nil, err
 	}
 	defer journal.Close()
+	var planned map[string]uint64
+	err = r.guarded(ctx, rec, live, journal, func() error {
+		planned, err = r.race(ctx, rec, live, journal, sessions)
+		return err
+	})
+	if err != nil || ctx.Err() != nil {
+		r.explain(ctx, rec, err)
+		return planned, errors.Join(err, context.Cause(ctx))
+	}
+	return planned, nil
+}
+
+// race runs load, faults, abort conditions and the clock side by side.
+func (r *runner) race(ctx context.Context, rec *recorder, live chaos.Runtime, journal *chaos.Journal, sessions loadgen.Sessions) (map[string]uint64, error) {
 	begin := rec.now() + leadTime
 	loadCtx, stopLoad := context.WithCancelCause(ctx)
 	defer stopLoad(nil)
@@ -93,16 +107,11 @@ func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, l
 	})
 	all.Go(func() error { r.clock(loadCtx, rec, begin); return nil })
 	all.Go(func() error { r.abort(loadCtx, rec, begin, stopLoad); return nil })
-	err = all.Wait()
+	err := all.Wait()
 	if aborted := context.Cause(loadCtx); err == nil && errors.Is(aborted, errAborted) {
 		rec.note(history.NoteAborted, aborted.Error())
-		return planned, nil
 	}
-	if err != nil || ctx.Err() != nil {
-		r.explain(ctx, rec, err)
-		return planned, errors.Join(err, context.Cause(ctx))
-	}
-	return planned, nil
+	return planned, err
 }
 
 // abort ends load and faults when a condition of the experiment comes true; it ends with the load.

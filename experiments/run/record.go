@@ -46,6 +46,7 @@ func fault(w chaos.Window, origin time.Time) history.Fault {
 		return t.Sub(origin)
 	}
 	return history.Fault{
+		Actions: w.Actions, Notes: w.Notes,
 		Step: w.Step, Kind: w.Fault, On: w.On, Roles: w.Roles, Asked: since(w.Asked), Began: since(w.Began),
 		Uncertainty: w.Uncertainty, HealAsked: since(w.HealAsked), Healed: since(w.Healed), Proof: w.Proof, Err: w.Err,
 	}
@@ -106,7 +107,7 @@ func sentence(w chaos.Window) string {
 	case w.Err != "":
 		return what + ": " + w.Err
 	case !w.Healed.IsZero():
-		return fmt.Sprintf("%s: healed after %.1f s", what, w.Healed.Sub(w.Began).Seconds())
+		return strings.Join(append([]string{fmt.Sprintf("%s: healed after %.1f s", what, w.Healed.Sub(w.Began).Seconds())}, w.Notes...), "; ")
 	default:
 		return fmt.Sprintf("%s: %s, %.0f ms after it was asked", what, w.Proof, float64(w.Began.Sub(w.Asked).Microseconds())/1000)
 	}

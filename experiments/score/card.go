@@ -125,6 +125,8 @@ type Hit struct {
 	Asked    time.Duration `json:"asked_ns"`
 	Began    time.Duration `json:"began_ns"`
 	Healed   time.Duration `json:"healed_ns"`
+	Actions  []string      `json:"actions,omitempty"` // what was done and how it was undone
+	Notes    []string      `json:"notes,omitempty"`   // such as that it was applied again after a restart
 	Proof    string        `json:"proof"`
 	Proven   bool          `json:"proven"`             // its effect was seen, by the engine and by those who asked the target
 	Class    string        `json:"class,omitempty"`    // the class hit worst

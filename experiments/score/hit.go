@@ -12,7 +12,7 @@ import (
 func hits(b *book, h *history.History, p points) []Hit {
 	var out []Hit
 	for _, f := range h.Faults {
-		hit := Hit{Step: f.Step, Kind: f.Kind, On: f.On, Roles: f.Roles, Asked: f.Asked, Began: f.Began, Healed: f.Healed, Proof: f.Proof, Proven: f.Began != 0 && f.Proof != "" && f.Err == ""}
+		hit := Hit{Step: f.Step, Kind: f.Kind, On: f.On, Roles: f.Roles, Actions: f.Actions, Notes: f.Notes, Asked: f.Asked, Began: f.Began, Healed: f.Healed, Proof: f.Proof, Proven: f.Began != 0 && f.Proof != "" && f.Err == ""}
 		hit.Proven = hit.Proven && !slices.ContainsFunc(f.On, func(name string) bool { return slices.Contains(p.answered, name) })
 		hit.Why = f.Err
 		if f.Began != 0 {

@@ -142,7 +142,7 @@ func (c *Card) warn(h *history.History) {
 		}
 	}
 	for _, n := range h.Notes {
-		if n.Kind == history.NoteInfo {
+		if n.Kind == history.NoteInfo || n.Kind == history.NoteJanitor {
 			c.Warnings = append(c.Warnings, n.Text)
 		}
 	}

@@ -301,3 +301,34 @@ func TestBaselineFlagsAreChecked(t *testing.T) {
 		t.Errorf("three runs, the second a failure: exit code %d, %d results", code, len(j.results))
 	}
 }
+
+// Each command of the CI guide names verbs and flags that there are.
+func TestCICommandsExist(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "experiments", "CI.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for line := range strings.Lines(string(text)) {
+		for _, part := range strings.Split(line, "&&") {
+			_, args, ok := strings.Cut(" "+strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(part), "- ")), " ./gauntlet ")
+			if !ok {
+				args, ok = strings.CutPrefix(part, "gauntlet ")
+			}
+			if !ok {
+				continue
+			}
+			found++
+			cmd, rest, err := rootCommand().Find(strings.Fields(args))
+			if err == nil {
+				err = cmd.ParseFlags(rest)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", strings.TrimSpace(part), err)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d commands found; the test does not read the guide right", found)
+	}
+}

@@ -23,8 +23,8 @@ const (
 	labelTarget   = "gauntlet.target-name"      // of an agent: the container that it is in
 )
 
-// ErrNoProject means that no Compose project of that name runs, or that it was not said which one is meant.
-var ErrNoProject = errors.New("no such project")
+// ErrNoProject means that no Compose project of that name is on the engine, or that it was not said which one is meant.
+var ErrNoProject = errors.New("no Compose project")
 
 // Connect finds the Docker Engine alone. It asks for nothing that only topologies of ours need: Compose, disk space, an engine
 // on this machine. The error is ErrHost.
@@ -165,11 +165,11 @@ func choose(all []Project, name string) (Project, error) {
 	running := slices.DeleteFunc(slices.Clone(all), func(p Project) bool { return p.Running == 0 })
 	switch len(running) {
 	case 0:
-		return Project{}, fmt.Errorf("%w: no Compose project is running; start yours (docker compose up -d), or one of ours (gauntlet up replicated)", ErrNoProject)
+		return Project{}, fmt.Errorf("%w is running; start yours (docker compose up -d), or one of ours (gauntlet up replicated)", ErrNoProject)
 	case 1:
 		return running[0], nil
 	}
-	return Project{}, fmt.Errorf("%w: several are running, say which one with --project: %s", ErrNoProject, listProjects(running))
+	return Project{}, fmt.Errorf("%w was named, and several run: say which one with --project; %s", ErrNoProject, listProjects(running))
 }
 
 func listProjects(all []Project) string {

@@ -30,7 +30,10 @@ type injectFlags struct {
 // maxInjection is the longest that a fault may last: who wants more wants a change, not a fault.
 const maxInjection = 24 * time.Hour
 
-func injectCommand() *cobra.Command {
+func injectCommand() *cobra.Command { return injectInto(inject) }
+
+// injectInto is the command whose injections are carried out by do.
+func injectInto(do func(context.Context, injectFlags, chaos.Step) error) *cobra.Command {
 	var f injectFlags
 	cmd := &cobra.Command{
 		Use:   "inject KIND --on TARGETS",
@@ -65,14 +68,14 @@ may still be disturbed, 130 interrupted and healed.`,
 	fs.BoolVar(&f.json, "json", false, "print the outcome as JSON")
 	for _, k := range chaos.Kinds() {
 		if fault, err := chaos.New(k.Name); err == nil && chaos.NeedsTarget(fault) {
-			cmd.AddCommand(injectKind(k, fault, &f))
+			cmd.AddCommand(injectKind(k, fault, &f, do))
 		}
 	}
 	return cmd
 }
 
 // injectKind is the command of one kind of fault; its fields are flags.
-func injectKind(k chaos.KindDoc, fault chaos.Fault, f *injectFlags) *cobra.Command {
+func injectKind(k chaos.KindDoc, fault chaos.Fault, f *injectFlags, do func(context.Context, injectFlags, chaos.Step) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     k.Name,
 		Short:   k.Summary,
@@ -84,7 +87,7 @@ func injectKind(k chaos.KindDoc, fault chaos.Fault, f *injectFlags) *cobra.Comma
 			if err != nil {
 				return err
 			}
-			return inject(cmd.Context(), *f, step)
+			return do(cmd.Context(), *f, step)
 		},
 	}
 	for _, field := range chaos.FieldsOf(fault) {

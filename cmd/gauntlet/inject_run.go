@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 // dryRun prints who would be hit now, how, and how that would be undone.
 func (s *site) dryRun(ctx context.Context, f injectFlags, step chaos.Step) error {
 	plans := planSteps(ctx, s.live, []chaos.Step{step}, f.seed)
+	plans[0].err = s.roles.why(step.On.Role, plans[0].err)
 	if f.json {
 		return errors.Join(printJSON(os.Stdout, plannedInjection{s.project.Name, f.seed, step.For.Seconds(), plans[0]}), plans[0].err)
 	}
@@ -65,7 +67,7 @@ func (s *site) inject(ctx context.Context, f injectFlags, step chaos.Step) error
 func (s *site) arm(ctx context.Context, step chaos.Step, seed uint64, say func(string)) error {
 	plan, err := chaos.PlanStep(ctx, s.live, step, 0, seed)
 	if err != nil {
-		return err
+		return s.roles.why(step.On.Role, err)
 	}
 	if err := s.ready(ctx, step.Fault, say); err != nil {
 		return err
@@ -125,7 +127,7 @@ func (o *outcome) see(w chaos.Window, say func(string)) {
 			say("  " + line)
 		}
 		if !w.Began.IsZero() {
-			say(fmt.Sprintf("%s: t0 %s, %s after it was asked: %s", w.Fault, w.Began.UTC().Format("15:04:05.000Z"), onset(w), w.Proof))
+			say(fmt.Sprintf("%s: t0 %s, %s after it was asked: %s", w.Fault, w.Began.UTC().Format("15:04:05.000Z"), onset(w), eachOnce(w.Proof)))
 		}
 	}
 	if w.Healed.IsZero() {
@@ -145,6 +147,17 @@ func (o *outcome) see(w chaos.Window, say func(string)) {
 func onset(w chaos.Window) string {
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 	return fmt.Sprintf("%.1f ± %.1f ms", ms(w.Began.Sub(w.Asked)), ms(w.Uncertainty))
+}
+
+// eachOnce leaves out what was seen of another target already.
+func eachOnce(proof string) string {
+	var out []string
+	for part := range strings.SplitSeq(proof, "; ") {
+		if !slices.Contains(out, part) {
+			out = append(out, part)
+		}
+	}
+	return strings.Join(out, "; ")
 }
 
 // moment is nil for no time.

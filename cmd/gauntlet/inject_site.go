@@ -10,7 +10,6 @@ import (
 	"gauntlet/chaos"
 	"gauntlet/chaos/docker"
 	"gauntlet/compose"
-	"gauntlet/experiments/run"
 )
 
 // site is a running Compose project that can be disturbed, ours or anybody's.
@@ -18,7 +17,8 @@ type site struct {
 	engine  *compose.Engine
 	project *compose.Attached
 	runtime *docker.Runtime
-	live    chaos.Runtime // the same, with live roles
+	roles   resolver
+	live    chaos.Runtime // the runtime with live roles
 }
 
 // attach finds the project by its name or by the topology that it is of; without both, the only one that runs.
@@ -41,7 +41,10 @@ func attach(ctx context.Context, project, topology string) (*site, error) {
 	if s.runtime, err = docker.New(ctx, runtimeOptions(eng, s.project.Name)); err != nil {
 		return nil, errors.Join(err, eng.Close())
 	}
-	s.live = chaos.WithRoles(s.runtime, s.roles)
+	if s.roles, err = newResolver(s.project); err != nil {
+		return nil, errors.Join(err, s.runtime.Close(), eng.Close())
+	}
+	s.live = chaos.WithRoles(s.runtime, s.roles.of(s.runtime))
 	return s, nil
 }
 
@@ -53,18 +56,6 @@ func runtimeOptions(eng *compose.Engine, project string) docker.Options {
 		Project: project, Host: eng.Host, Image: eng.AppImage(),
 		HelperCommand: []string{"/gauntlet", "hostkill"}, AgentCommand: []string{"/gauntlet", "agent"},
 	}
-}
-
-// roles asks who has which live role now.
-func (s *site) roles(ctx context.Context) (map[string][]string, error) {
-	if s.project.Topology == "" {
-		return foreignRoles(ctx, s.runtime)
-	}
-	t, err := compose.Lookup(s.project.Topology)
-	if err != nil {
-		return nil, err
-	}
-	return run.Roles(ctx, t, s.project.On)
 }
 
 // ready makes the helpers' image if the fault may need it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"gauntlet/chaos"
@@ -25,7 +26,11 @@ func printPlans(ctx context.Context, all []spec.Experiment) error {
 
 // printTargets says which containers the steps would hit if they began now, how, and how that would be undone.
 func printTargets(ctx context.Context, w io.Writer, e spec.Experiment) {
-	s, err := attach(ctx, "", e.Topology)
+	project, topology := "", e.Topology
+	if e.Attach != nil {
+		project, topology = e.ProjectName(), ""
+	}
+	s, err := attach(ctx, project, topology)
 	if err != nil {
 		fmt.Fprintf(w, "  targets: resolved at injection (%v)\n", err)
 		return
@@ -75,6 +80,8 @@ func planStep(ctx context.Context, rt chaos.Runtime, s chaos.Step, i int, seed u
 		p.On = append(p.On, c.Name)
 		p.Roles = append(p.Roles, c.Roles...)
 	}
+	slices.Sort(p.Roles)
+	p.Roles = slices.Compact(p.Roles)
 	for _, a := range plan.Actions {
 		pa := plannedAction{Target: a.Target.Name, Do: a.Do.String(), Undo: []string{}, By: carriedOutBy(a.Do), text: a.String()}
 		for _, op := range a.Undo {
@@ -114,14 +121,13 @@ func writePlans(w io.Writer, plans []plannedStep) {
 		if len(p.Roles) > 0 {
 			on += " (" + strings.Join(p.Roles, ", ") + ")"
 		}
-		if p.err != nil {
-			on = p.Error
+		switch {
+		case p.err != nil:
+			on = ": " + p.Error
+		case on != "":
+			on = " " + on
 		}
-		fmt.Fprintf(w, "    step %d: %s", p.Step, p.Fault)
-		if on != "" {
-			fmt.Fprintf(w, " %s", on)
-		}
-		fmt.Fprintln(w)
+		fmt.Fprintf(w, "    step %d: %s%s\n", p.Step, p.Fault, on)
 		for _, a := range p.Actions {
 			fmt.Fprintf(w, "      %s; by: %s\n", a.text, a.By)
 		}

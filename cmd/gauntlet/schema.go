@@ -91,7 +91,7 @@ func scalars() map[string]schema {
 		"headers":  {"type": "object", "additionalProperties": ref("scalar")},
 		"metric":   text(`^([a-z][a-z0-9_-]*_)?(`+strings.Join(metrics, "|")+`)$`, "a metric, or one of an operation class, such as write_outage"),
 		"bound":    {"type": []string{"string", "number"}},
-		"topology": {"type": "string", "description": "what to start", "examples": topologies},
+		"topology": {"description": "what to start, or a system of the user's own", "anyOf": []schema{{"type": "string", "examples": topologies}, ref("attach")}},
 		"workload": {"enum": spec.Workloads()},
 	}
 }

@@ -96,6 +96,11 @@ var schemaObjects = []schemaObject{
 		{"goals", "list of goal", "what must hold, at least one", true},
 		{"abort", "list of abort", "what ends the run early", false},
 	}},
+	{"attach", "a system of the user's own: project or files, and entry", []schemaKey{
+		{"project", "text", "a Compose project that runs, and is left running", false},
+		{"files", "words", "Compose files that are started for the run, from this file's folder", false},
+		{"entry", "text", "where clients reach it: service:port, or a URL on this machine", true},
+	}},
 	{"phases", "", []schemaKey{
 		{"warm", "time", "before anything counts", false},
 		{"baseline", "time", "what the fault is compared with", false},

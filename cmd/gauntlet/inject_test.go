@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gauntlet/chaos"
+	"gauntlet/chaos/chaostest"
+)
+
+// stepOf is the step that a command line of inject would carry out.
+func stepOf(t *testing.T, line ...string) (chaos.Step, error) {
+	t.Helper()
+	var step chaos.Step
+	cmd := injectInto(func(_ context.Context, _ injectFlags, s chaos.Step) error { step = s; return nil })
+	cmd.SetArgs(line)
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	err := cmd.ExecuteContext(t.Context())
+	return step, err
+}
+
+// words splits a command line at blanks, but not within double quotes.
+func words(line string) []string {
+	var out []string
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			out = append(out, part)
+		} else {
+			out = append(out, strings.Fields(part)...)
+		}
+	}
+	return out
+}
+
+// Every kind's example can be typed as it is shown, and is a step that could run.
+func TestExamplesOfInjectParse(t *testing.T) {
+	for _, k := range chaos.Kinds() {
+		f, err := chaos.New(k.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !chaos.NeedsTarget(f) {
+			continue
+		}
+		line := words(injectExample(k))
+		step, err := stepOf(t, line[2:]...)
+		if err != nil {
+			t.Errorf("%s: %v", strings.Join(line, " "), err)
+			continue
+		}
+		if step.Fault.Kind() != k.Name || step.For <= 0 || step.On.String() == "" {
+			t.Errorf("%s: step %+v", strings.Join(line, " "), step)
+		}
+	}
+}
+
+// No field of a kind hides a flag that all kinds have.
+func TestFieldsOfInjectHaveNamesOfTheirOwn(t *testing.T) {
+	root := injectCommand()
+	for _, c := range root.Commands() {
+		f, err := chaos.New(c.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range chaos.FieldsOf(f) {
+			if root.PersistentFlags().Lookup(field.Name) != nil {
+				t.Errorf("%s: field %s hides --%s of inject", c.Name(), field.Name, field.Name)
+			}
+		}
+	}
+}
+
+func TestInjectRefusesBadInput(t *testing.T) {
+	for _, c := range []struct {
+		line string
+		want []string
+	}{
+		{`paus --on db`, []string{"did you mean pause?", "partition"}},
+		{`spike --on db`, []string{"load of a run"}},
+		{`dely --delay 5ms --on db`, []string{"did you mean delay?"}},
+		{``, []string{"name a kind"}},
+		{`pause`, []string{"--on is missing", "role=postgres-primary"}},
+		{`pause --on tir=web`, []string{`unknown key "tir"`, "tier"}},
+		{`pause --on "exclude=web"`, []string{"names nobody"}},
+		{`pause --on "service=db pick=some"`, []string{"pick", "minority"}},
+		{`pause --on db --for 0s`, []string{"--for 0s"}},
+		{`pause --on db --for 25h`, []string{"up to 24h"}},
+		{`pause --on db --ramp 5s`, []string{"pause can't ramp"}},
+		{`pause --on db --max-percent 101`, []string{"--max-percent 101"}},
+		{`pause --on db --keep-healthy -1`, []string{"keep_healthy"}},
+		{`delay --on db`, []string{"needs --delay", "100us to 1m"}},
+		{`delay --on db --delay 5`, []string{"--delay", "500ms or 30s"}},
+		{`delay --on db --delay 5ms --jiter 1ms`, []string{"--jiter", "--jitter", "--ports"}},
+		{`delay --on db --delay 5ms --ports 80,x`, []string{`"x" is no port`}},
+		{`loss --on db --share 2`, []string{"share"}},
+		{`loss --for 0s`, []string{"--on is missing", "--for 0s", "needs --share"}},
+		{`http --on web`, []string{"status, delay or abort"}},
+	} {
+		_, err := stepOf(t, words(c.line)...)
+		if err == nil {
+			t.Errorf("inject %s: no error, want %v", c.line, c.want)
+			continue
+		}
+		for _, want := range c.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("inject %s: error %q, want %q in it", c.line, err, want)
+			}
+		}
+	}
+}
+
+func TestInjectReadsGuardsListsAndSelectors(t *testing.T) {
+	step, err := stepOf(t, words(`delay --on "tier=web pick=one" --delay 5ms --ports 80,443 --with "role=postgres-primary" --ramp 2s --for 10s --keep-healthy 1 --max-percent 50`)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := step.Fault.(*chaos.Delay)
+	if d.Delay != 5*time.Millisecond || len(d.Ports) != 2 || d.With == nil || d.With.Role != "postgres-primary" {
+		t.Errorf("fault = %+v", d)
+	}
+	if step.Guard != (chaos.Guard{KeepHealthy: 1, MaxShare: 0.5}) || step.Ramp != 2*time.Second || step.On.Pick != "one" {
+		t.Errorf("step = %+v", step)
+	}
+}
+
+// injected runs one step on a fake and returns what was said, and the exit code.
+func injected(ctx context.Context, rt chaos.Runtime, step chaos.Step) (said string, code int, err error) {
+	var out outcome
+	err = chaos.Run(ctx, rt, 1, time.Now(), []chaos.Step{step}, chaos.Options{Emit: func(w chaos.Window) {
+		out.see(w, func(line string) { said += line + "\n" })
+	}})
+	out.end(err)
+	err = out.verdict(ctx, err)
+	return said, exitCode(ctx, err), err
+}
+
+func TestInjectSaysWhatHappenedAndExitsWithIt(t *testing.T) {
+	pause := chaos.Step{For: 3 * time.Second, On: chaos.Selector{Service: "db1"}, Fault: &chaos.Pause{}}
+	for _, c := range []struct {
+		name    string
+		prepare func(rt *chaostest.Fake)
+		step    chaos.Step
+		code    int
+		said    []string
+		err     string
+	}{
+		{"healed", nil, pause, exitPass, []string{"db1: pause; undo: start", "pause: t0 ", "db1 is paused", "healed after 3.0 s"}, ""},
+		{"no effect was seen", func(rt *chaostest.Fake) { rt.Blind() }, pause, exitUnknown, []string{"undone, though no effect was seen"}, "no effect was seen"},
+		{"ended early", func(rt *chaostest.Fake) { rt.Fail(chaostest.Failure{Op: chaostest.OpCheck, Err: chaos.ErrEndedEarly}) }, pause, exitUnknown,
+			[]string{"healed after"}, "ended early"},
+		{"no target", nil, chaos.Step{For: time.Second, On: chaos.Selector{Service: "db9"}, Fault: &chaos.Pause{}}, exitCannot, nil, "db1, db2"},
+		{"still disturbed", func(rt *chaostest.Fake) {
+			rt.Fail(chaostest.Failure{Op: string(chaos.VerbStart), Err: errors.New("engine is gone"), Times: -1})
+		}, pause, exitCannot, []string{"t0"}, "gauntlet heal"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rt := shop()
+				if c.prepare != nil {
+					c.prepare(rt)
+				}
+				said, code, err := injected(t.Context(), rt, c.step)
+				if code != c.code {
+					t.Errorf("exit code %d (%v), want %d", code, err, c.code)
+				}
+				if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+					t.Errorf("error %v, want %q", err, c.err)
+				}
+				for _, want := range c.said {
+					if !strings.Contains(said, want) {
+						t.Errorf("said:\n%swant %q", said, want)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestInterruptedInjectionIsHealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rt := shop()
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(errInterrupted) })
+		said, code, err := injected(ctx, rt, chaos.Step{For: time.Hour, On: chaos.Selector{Service: "db1"}, Fault: &chaos.Pause{}})
+		if code != exitInterrupted || err.Error() != "" || !strings.Contains(said, "healed after 1.0 s") {
+			t.Errorf("exit code %d, error %q, said:\n%s", code, err, said)
+		}
+		if _, err := rt.Answer("id-db1"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What was seen of several targets is said once.
+func TestProofsAreSaidOnce(t *testing.T) {
+	if got, want := eachOnce("a; b; a; a"), "a; b"; got != want {
+		t.Errorf("eachOnce = %q, want %q", got, want)
+	}
+}
+
+func TestDisturbedNowNamesFaultsAndWhoIsGone(t *testing.T) {
+	at := func(names ...string) []chaos.Action {
+		var out []chaos.Action
+		for _, n := range names {
+			out = append(out, chaos.Action{Target: chaos.Target{Name: n}})
+		}
+		return out
+	}
+	const nobody = 1 << 30 // no PID is so high
+	got := disturbedNow([]chaos.Intent{
+		{Kind: "delay", At: time.Now().Add(-90 * time.Second), Process: nobody, Actions: at("web-1", "web-2")},
+		{Kind: "loss", At: time.Now(), Process: nobody, Actions: at("web-1")},
+	})
+	if !strings.Contains(got["web-1"], "delay for 1m30s") || !strings.Contains(got["web-1"], "; loss for ") || !strings.Contains(got["web-2"], "delay") || strings.Contains(got["web-2"], "loss") {
+		t.Errorf("disturbed = %v", got)
+	}
+}
+
+func TestListOfKinds(t *testing.T) {
+	var b strings.Builder
+	if err := listKinds(&b, []string{"delay", "kill"}, false); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "list-kinds.txt", b.String())
+	if err := listKinds(&b, []string{"dellay", "kil"}, false); err == nil || !strings.Contains(err.Error(), "did you mean delay?") || !strings.Contains(err.Error(), "did you mean kill?") {
+		t.Errorf("error %v, want both kinds that were meant", err)
+	}
+}

@@ -14,8 +14,8 @@ func TestStallsOfAnIdleMachine(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		s := WatchStalls(ctx)
-		if s.Ticks < 9_990 || s.Ticks > 10_000 || s.P999 != 0 || s.Max != 0 {
-			t.Errorf("%+v; want 10,000 ticks on time", s)
+		if s.Ticks < 2_490 || s.Ticks > 2_500 || s.P999 != 0 || s.Max != 0 {
+			t.Errorf("%+v; want 2,500 ticks on time", s)
 		}
 		s.Steal = 0
 		if s.Void() {
@@ -50,7 +50,7 @@ func TestStallsVoidARun(t *testing.T) {
 			m.woke(now)
 		}
 		s := m.result()
-		if s.Void() != c.void || s.Ticks < 99_990 || s.Max > longest+StallTick || s.Max < longest-StallTick {
+		if s.Void() != c.void || s.Ticks < 24_990 || s.Max > longest+StallTick || s.Max < longest-StallTick {
 			t.Errorf("%s: %+v, void %v; want void %v and a longest of %s", c.name, s, s.Void(), c.void, longest)
 		}
 	}

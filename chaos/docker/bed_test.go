@@ -49,7 +49,7 @@ func TestMain(m *testing.M) {
 }
 
 // needDocker fails without an engine, unless the user said that there is none.
-func needDocker(t *testing.T) *client.Client {
+func needDocker(t testing.TB) *client.Client {
 	t.Helper()
 	if os.Getenv("GAUNTLET_DOCKER") == "off" {
 		t.Skip("GAUNTLET_DOCKER=off: not tested: faults on real containers")
@@ -162,7 +162,7 @@ type yard struct {
 	ids     map[string]string
 }
 
-func newYard(t *testing.T) *yard {
+func newYard(t testing.TB) *yard {
 	t.Helper()
 	cli := needDocker(t)
 	ref, err := imageOnce()
@@ -173,7 +173,7 @@ func newYard(t *testing.T) *yard {
 }
 
 // start adds a container. Its port on 127.0.0.1 is fixed, so that it survives a restart.
-func (y *yard) start(t *testing.T, name, service, number string, labels map[string]string) {
+func (y *yard) start(t testing.TB, name, service, number string, labels map[string]string) {
 	t.Helper()
 	all := map[string]string{testLabel: mark, "com.docker.compose.project": y.project, "com.docker.compose.service": service, "com.docker.compose.container-number": number}
 	for k, v := range labels {
@@ -212,7 +212,7 @@ func (y *yard) remove(id string) {
 }
 
 // freePort is a port below the range from which the kernel takes ports for clients.
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	for range 100 {
 		b := make([]byte, 2)
@@ -248,7 +248,7 @@ func (y *yard) ask(ctx context.Context, name, path string) (string, error) {
 	return string(life), closeBoth(err, res.Body)
 }
 
-func (y *yard) mustAnswer(t *testing.T, name string) {
+func (y *yard) mustAnswer(t testing.TB, name string) {
 	t.Helper()
 	var err error
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -259,10 +259,15 @@ func (y *yard) mustAnswer(t *testing.T, name string) {
 	t.Fatalf("%s does not answer: %v", name, err)
 }
 
+// scoped are the options for this project.
+func (y *yard) scoped(o docker.Options) docker.Options {
+	o.Project = y.project
+	return o
+}
+
 func (y *yard) runtime(t *testing.T, o docker.Options) *docker.Runtime {
 	t.Helper()
-	o.Project = y.project
-	rt, err := docker.New(t.Context(), o)
+	rt, err := docker.New(t.Context(), y.scoped(o))
 	if err != nil {
 		t.Fatal(err)
 	}

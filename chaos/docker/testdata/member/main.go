@@ -18,6 +18,7 @@ import (
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/agent"
+	"gauntlet/chaos/agent/resource"
 	"gauntlet/chaos/janitor"
 	"gauntlet/chaos/lease"
 	"gauntlet/chaos/proc"
@@ -28,7 +29,9 @@ func main() {
 	defer stop()
 	work := respond
 	if len(os.Args) > 1 {
-		work = map[string]func(context.Context) error{"hostkill": hostKill, "agent": beAgent, "janitor": beJanitor, "sleep": sleep}[os.Args[1]]
+		work = map[string]func(context.Context) error{
+			"hostkill": hostKill, "agent": beAgent, "real-agent": beAgent, "janitor": beJanitor, "sleep": sleep, resource.ChildVerb: child,
+		}[os.Args[1]]
 	}
 	if err := work(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -86,20 +89,27 @@ func (t *target) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// beAgent is an agent of test workers.
+func child(ctx context.Context) error { return resource.Child(ctx, os.Args[2:], os.Stdin, os.Stdout) }
+
+// beAgent is an agent of test workers, or of real ones.
 func beAgent(ctx context.Context) error {
 	fs := flag.NewFlagSet("agent", flag.ContinueOnError)
 	target, pid, verbs := fs.String("target", "", ""), fs.Int("pid", 0, ""), fs.String("verbs", "", "")
 	if err := fs.Parse(os.Args[2:]); err != nil || *target == "" || *pid == 0 {
 		return fmt.Errorf("want --target and --pid: %w", err)
 	}
+	make := testWorker
+	if os.Args[1] == "real-agent" {
+		make = realWorker
+	}
 	workers := map[chaos.Verb]agent.Worker{}
 	for _, v := range strings.Split(*verbs, ",") {
-		switch v := chaos.Verb(v); v {
-		case chaos.VerbNet:
-			workers[v] = &beacon{}
-		case chaos.VerbResource:
-			workers[v] = &litter{root: fmt.Sprintf("/proc/%d/root", *pid)}
+		w, err := make(chaos.Verb(v), *target, *pid)
+		if err != nil {
+			return err
+		}
+		if w != nil {
+			workers[chaos.Verb(v)] = w
 		}
 	}
 	return agent.Serve(ctx, lease.Stdio(), workers, lease.Default)

@@ -9,7 +9,34 @@ import (
 	"path/filepath"
 
 	"gauntlet/chaos"
+	"gauntlet/chaos/agent"
+	"gauntlet/chaos/agent/httpfault"
+	"gauntlet/chaos/agent/netfault"
+	"gauntlet/chaos/agent/resource"
 )
+
+func testWorker(v chaos.Verb, _ string, pid int) (agent.Worker, error) {
+	switch v {
+	case chaos.VerbNet:
+		return &beacon{}, nil
+	case chaos.VerbResource:
+		return &litter{root: fmt.Sprintf("/proc/%d/root", pid)}, nil
+	}
+	return nil, nil
+}
+
+// realWorker makes what gauntlet agent has, but for state: no server is in these tests.
+func realWorker(v chaos.Verb, target string, pid int) (agent.Worker, error) {
+	switch v {
+	case chaos.VerbNet:
+		return netfault.New()
+	case chaos.VerbHTTP:
+		return httpfault.New(), nil
+	case chaos.VerbResource:
+		return resource.New(target, pid), nil
+	}
+	return nil, nil
+}
 
 // beacon opens a port in the target's network: what the kernel takes back when the agent dies, and what a new life of the
 // target does not have.

@@ -89,16 +89,10 @@ func stream(b *testing.B, rule *chaos.NetRule, send bool) {
 	wait.Wait()
 }
 
+// hurt applies the rule from a process of its own, as an agent does: in this one the load would take its turns.
 func hurt(b *testing.B, s *agenttest.Space, rule chaos.NetRule) {
 	b.Helper()
-	w := newWorker(b, s)
-	err := s.Do(func() error {
-		_, err := w.Apply(b.Context(), "bench", chaos.Op{Verb: chaos.VerbNet, Net: &rule})
-		return err
-	})
-	if err != nil {
-		b.Fatal(err)
-	}
+	startHolder(b, s, map[string]chaos.NetRule{"bench": rule})
 }
 
 // BenchmarkRequests sends 5,000 requests/s over 256 connections and measures how far a round trip is from the delay asked
@@ -176,4 +170,39 @@ func burst(b *testing.B, from *agenttest.Space, conns, rate int, long time.Durat
 	}
 	wait.Wait()
 	return took
+}
+
+// BenchmarkApply measures how long it takes to apply a rule and to take it back.
+func BenchmarkApply(b *testing.B) {
+	for name, rule := range map[string]chaos.NetRule{
+		"drop":  {Drop: true, Peers: prefix(agenttest.Peer4)},
+		"delay": {Delay: benchDelay, Peers: prefix(agenttest.Peer4)},
+	} {
+		b.Run(name, func(b *testing.B) {
+			target, _ := agenttest.Pair(b)
+			w := newWorker(b, target)
+			op := chaos.Op{Verb: chaos.VerbNet, Net: &rule}
+			var apply, undo time.Duration
+			err := target.Do(func() error {
+				for b.Loop() {
+					began := time.Now()
+					if _, err := w.Apply(b.Context(), "x", op); err != nil {
+						return err
+					}
+					apply += time.Since(began)
+					began = time.Now()
+					if err := w.Clear(b.Context(), "x", op); err != nil {
+						return err
+					}
+					undo += time.Since(began)
+				}
+				return nil
+			})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(apply.Microseconds())/1e3/float64(b.N), "apply-ms")
+			b.ReportMetric(float64(undo.Microseconds())/1e3/float64(b.N), "clear-ms")
+		})
+	}
 }

@@ -5,12 +5,14 @@ package netfault
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,20 +21,23 @@ import (
 	"gauntlet/chaos/agent/nft"
 )
 
-// holderEnv makes the test binary a process that holds rules until it is killed.
+// holderEnv makes the test binary a process that holds the rules in it, by id in JSON, until it is killed.
 const holderEnv = "GAUNTLET_NETFAULT_HOLD"
 
-// hold applies a drop and a delay, says so, and waits.
+// hold applies the rules, says so, and waits.
 func hold() int {
+	var rules map[string]chaos.NetRule
+	err := json.Unmarshal([]byte(os.Getenv(holderEnv)), &rules)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
 	w, err := New()
 	if err != nil {
 		fmt.Println(err)
 		return 1
 	}
-	for id, r := range map[string]chaos.NetRule{
-		"cut":  {Drop: true, Peers: prefix(agenttest.Peer4)},
-		"slow": {Delay: 20 * time.Second, Peers: prefix(agenttest.Other4)},
-	} {
+	for id, r := range rules {
 		if _, err := w.Apply(context.Background(), id, chaos.Op{Verb: chaos.VerbNet, Net: &r}); err != nil {
 			fmt.Println(err)
 			return 1
@@ -43,15 +48,15 @@ func hold() int {
 	return 0
 }
 
-// A process that is killed leaves nothing behind: the kernel itself takes the table away, and queues let packets pass.
-func TestKilled(t *testing.T) {
-	target, peer := agenttest.Pair(t)
-	b := &bed{T: t, target: target, peer: peer}
-	peer.Echo(t, "[::]:7000")
-	b.works(target, peerPort)
-
+// startHolder starts such a process in the space and waits until its rules hold; kill kills it.
+func startHolder(t testing.TB, s *agenttest.Space, rules map[string]chaos.NetRule) (kill func()) {
+	t.Helper()
+	text, err := json.Marshal(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), holderEnv+"=1")
+	cmd.Env = append(os.Environ(), holderEnv+"="+string(text))
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -60,19 +65,33 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := target.Start(cmd); err != nil {
+	if err := s.Start(cmd); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _, _, _ = in.Close(), cmd.Process.Kill(), cmd.Wait() }()
+	kill = sync.OnceFunc(func() { _, _, _ = cmd.Process.Kill(), cmd.Wait(), in.Close() })
+	t.Cleanup(kill)
 	if said, err := bufio.NewReader(out).ReadString('\n'); err != nil || said != "held\n" {
 		t.Fatalf("the holder says %q, %v", said, err)
 	}
+	return kill
+}
+
+// A process that is killed leaves nothing behind: the kernel itself takes the table away, and queues let packets pass.
+func TestKilled(t *testing.T) {
+	target, peer := agenttest.Pair(t)
+	b := &bed{T: t, target: target, peer: peer}
+	peer.Echo(t, "[::]:7000")
+	b.works(target, peerPort)
+	kill := startHolder(t, target, map[string]chaos.NetRule{
+		"cut":  {Drop: true, Peers: prefix(agenttest.Peer4)},
+		"slow": {Delay: 20 * time.Second, Peers: prefix(agenttest.Other4)},
+	})
 	b.cut(target, peerPort)
 	b.cut(target, otherPort)
 
 	// While it lives, nobody else gets the name.
 	w := newWorker(t, target)
-	err = target.Do(func() error {
+	err := target.Do(func() error {
 		_, err := w.Apply(t.Context(), "mine", chaos.Op{Verb: chaos.VerbNet, Net: &chaos.NetRule{Drop: true}})
 		return err
 	})
@@ -83,10 +102,7 @@ func TestKilled(t *testing.T) {
 		t.Error("clear of what another process holds says that it is gone")
 	}
 
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
+	kill()
 	for _, addr := range []string{peerPort, otherPort} {
 		if d := b.works(target, addr); d > 5*time.Second {
 			t.Errorf("round trip %s after the holder was killed", d)

@@ -228,7 +228,7 @@ func TestOrderHoldsWhereOneIsBetterInEverything(t *testing.T) {
 // The power and the false alarms of the whole procedure on failover-like times.
 func TestPowerAndFalseAlarms(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	const pairs = 300
+	const pairs = 200
 	o := Options{Seed: 1, Resamples: 200}.withDefaults()
 	count := func(shift float64) (shown, gated int) {
 		for range pairs {

@@ -87,7 +87,7 @@ func Differences(a, b Setup) []string {
 	if a.Client != b.Client && a.Rate == b.Rate && a.Timeout == b.Timeout {
 		out = append(out, fmt.Sprintf("client model: %q became %q", a.Client, b.Client))
 	}
-	if x, y := float64(a.Planned), float64(b.Planned); slices.Equal(a.Schedule, b.Schedule) && math.Abs(x-y) > 0.01*max(x, y) {
+	if x, y := float64(a.Planned), float64(b.Planned); slices.Equal(a.Schedule, b.Schedule) && math.Abs(x-y) > max(0.01*max(x, y), chance*math.Sqrt(max(x, y))) {
 		out = append(out, fmt.Sprintf("load: %d planned requests became %d", a.Planned, b.Planned))
 	}
 	if !slices.Equal(a.Schedule, b.Schedule) {
@@ -95,6 +95,9 @@ func Differences(a, b Setup) []string {
 	}
 	return out
 }
+
+// chance is how many standard deviations of a random (Poisson) schedule's length are no difference of load.
+const chance = 6
 
 func mix(s Setup) string {
 	var parts []string

@@ -102,31 +102,39 @@ func lastVoid(runs []Run) Run {
 	return Run{}
 }
 
-// matching are the baseline's runs of the same experiment and topology that may be compared with. None is no error: then only
-// absolute limits count, and the notes say so.
+// matching are the baseline's runs of the same experiment, topology, setup and machine. None on this machine is no error: then
+// only absolute limits count, and the notes say so. Another setup is one.
 func matching(baseline, runs []Run) (base []Run, notes []string, err error) {
 	if len(runs) == 0 {
 		return nil, nil, nil
 	}
 	r := runs[0]
+	var diff []string
+	elsewhere := ""
 	for _, b := range baseline {
-		if b.Experiment == r.Experiment && b.Topology == r.Topology && unfit(b) == nil {
+		if b.Experiment != r.Experiment || b.Topology != r.Topology || unfit(b) != nil {
+			continue
+		}
+		if d := Differences(b.Setup, r.Setup); len(d) > 0 {
+			diff = d
+		} else if fingerprint(b) != fingerprint(r) {
+			elsewhere = fingerprint(b)
+		} else {
 			base = append(base, b)
 		}
 	}
-	if len(base) == 0 {
+	switch {
+	case len(base) >= minBaseline:
+		return base, nil, nil
+	case len(base) > 0:
+		return nil, []string{fmt.Sprintf("the baseline has %d runs of %s on %s, need >= %d to compare with: absolute limits only", len(base), r.Experiment, r.Topology, minBaseline)}, nil
+	case elsewhere != "":
+		return nil, []string{fmt.Sprintf("the baseline is from another machine (%s, this is %s): absolute limits only", elsewhere, fingerprint(r))}, nil
+	case len(diff) > 0:
+		return nil, nil, fmt.Errorf("the baseline of %s can't be compared with: %s; record it anew", r.Experiment, strings.Join(diff, "; "))
+	default:
 		return nil, []string{fmt.Sprintf("the baseline has no run of %s on %s: absolute limits only", r.Experiment, r.Topology)}, nil
 	}
-	if diff := Differences(base[0].Setup, r.Setup); len(diff) > 0 {
-		return nil, nil, fmt.Errorf("the baseline of %s can't be compared with: %s; record it anew", r.Experiment, strings.Join(diff, "; "))
-	}
-	if a, b := fingerprint(base[0]), fingerprint(r); a != b {
-		return nil, []string{fmt.Sprintf("the baseline is from another machine (%s, this is %s): absolute limits only", a, b)}, nil
-	}
-	if len(base) < minBaseline {
-		return nil, []string{fmt.Sprintf("the baseline has %d runs of %s on %s, need >= %d to compare with: absolute limits only", len(base), r.Experiment, r.Topology, minBaseline)}, nil
-	}
-	return base, nil, nil
 }
 
 // absolute judges the goals over all runs.

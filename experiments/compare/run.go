@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -135,7 +136,7 @@ func experiments(groups ...Group) []string {
 // their first runs come.
 func By(key string, runs []Run) []Group {
 	of := map[string]func(Run) string{
-		"topology": func(r Run) string { return r.Topology }, "version": func(r Run) string { return r.Machine.Gauntlet },
+		"topology": func(r Run) string { return r.Topology }, "version": func(r Run) string { return cmp.Or(r.Machine.Gauntlet, "unknown") },
 		"experiment": func(r Run) string { return r.Experiment },
 	}[strings.ToLower(key)]
 	if of == nil {

@@ -240,7 +240,7 @@ func (n Noise) sheet() sheet {
 	s.notes = []string{
 		fmt.Sprintf("%s of %d + %d runs that do not differ, %d of them disjoint and interleaved in time", plural(n.Pairs, "pair"), n.PerSide, n.PerSide, n.Disjoint),
 		fmt.Sprintf("compare showed a difference in %d: false alarms %s", n.Alarms, shares(n.Rate)),
-		fmt.Sprintf("a gate would have failed in %d: false alarms %s", n.Gate, shares(n.GateRate)),
+		fmt.Sprintf("a gate that makes %d runs would have failed in %d: false alarms %s", n.PerSide, n.Gate, shares(n.GateRate)),
 	}
 	s.head = []string{"experiment", "metric", ">median", ">noise floor", ">resolution", ">alarms"}
 	for _, f := range n.Floor {

@@ -209,13 +209,16 @@ func redrawn(all []ExperimentScore, rng *rand.Rand) float64 {
 // permuted is the share of exchanges of labels that give a shift at least as large as the one that was seen.
 func permuted(as, bs []ExperimentScore, seen float64, o Options) float64 {
 	rng := rand.New(rand.NewPCG(o.Seed, 3))
+	pools := make([][]float64, len(as))
+	for i := range as {
+		pools[i] = slices.Concat(as[i].Values, bs[i].Values)
+	}
+	x, y := make([]float64, len(as)), make([]float64, len(as))
 	hits := 1
 	for range permutations {
-		var x, y []float64
-		for i := range as {
-			pool := slices.Concat(as[i].Values, bs[i].Values)
+		for i, pool := range pools {
 			rng.Shuffle(len(pool), func(i, j int) { pool[i], pool[j] = pool[j], pool[i] })
-			x, y = append(x, mean(pool[:as[i].Runs])), append(y, mean(pool[as[i].Runs:]))
+			x[i], y[i] = mean(pool[:as[i].Runs]), mean(pool[as[i].Runs:])
 		}
 		if math.Abs(combine(y)-combine(x)) >= seen-1e-9 {
 			hits++

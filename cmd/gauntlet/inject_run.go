@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gauntlet/chaos"
+	"gauntlet/experiments/run"
 )
 
 // dryRun prints who would be hit now, how, and how that would be undone.
@@ -45,17 +46,19 @@ func (s *site) inject(ctx context.Context, f injectFlags, step chaos.Step) error
 		return err
 	}
 	defer journal.Close()
-	if err := undisturbed(journal); err != nil {
+	say(s.project.String())
+	if err := s.clean(ctx, journal, say); err != nil {
 		return err
 	}
-	say(s.project.String())
-	if err := s.arm(ctx, step, f.seed, say); err != nil {
+	done, err := s.prepare(ctx, step, f.seed, journal, say)
+	if err != nil {
 		return err
 	}
 	out := outcome{Project: s.project.Name, Seed: f.seed}
 	err = chaos.Run(ctx, s.live, f.seed, time.Now(), []chaos.Step{step}, chaos.Options{Journal: journal, Emit: func(w chaos.Window) {
 		out.see(w, say)
 	}})
+	err = errors.Join(err, done())
 	out.end(err)
 	if f.json {
 		err = errors.Join(err, printJSON(os.Stdout, out))
@@ -63,25 +66,40 @@ func (s *site) inject(ctx context.Context, f injectFlags, step chaos.Step) error
 	return out.verdict(ctx, err)
 }
 
-// arm makes agents ready in those who would be hit now, so that the injection itself is one message.
-func (s *site) arm(ctx context.Context, step chaos.Step, seed uint64, say func(string)) error {
+// prepare refuses what can't be, and makes a janitor and the agents ready, so that the injection itself is one message. What it
+// returns ends the janitor.
+func (s *site) prepare(ctx context.Context, step chaos.Step, seed uint64, j *chaos.Journal, say func(string)) (done func() error, err error) {
 	plan, err := chaos.PlanStep(ctx, s.live, step, 0, seed)
 	if err != nil {
-		return s.roles.why(step.On.Role, err)
+		return nil, s.roles.why(step.On.Role, err)
 	}
-	if err := s.ready(ctx, step.Fault, say); err != nil {
-		return err
+	done = func() error { return nil }
+	image, err := s.ready(ctx, step.Fault, say)
+	if err != nil {
+		return nil, err
 	}
-	verbs := chaos.Verbs(step.Fault)
+	if image {
+		if done, err = run.Guard(ctx, s.runtime, j, "", say); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.arm(ctx, plan.On, chaos.Verbs(step.Fault), say); err != nil {
+		return nil, errors.Join(err, done())
+	}
+	return done, nil
+}
+
+// arm starts agents in those that would be hit now.
+func (s *site) arm(ctx context.Context, on []chaos.Container, verbs []chaos.Verb, say func(string)) error {
 	armer, ok := chaos.Power[chaos.Armer](s.live)
 	if len(verbs) == 0 || !ok {
 		return nil
 	}
 	began := time.Now()
-	if err := armer.Arm(ctx, plan.On, verbs); err != nil {
+	if err := armer.Arm(ctx, on, verbs); err != nil {
 		return err
 	}
-	say(fmt.Sprintf("agents are ready in %s after %.1f s", names(plan.On), time.Since(began).Seconds()))
+	say(fmt.Sprintf("agents are ready in %s after %.1f s", names(on), time.Since(began).Seconds()))
 	return nil
 }
 

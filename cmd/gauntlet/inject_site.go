@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/docker"
@@ -58,25 +56,35 @@ func runtimeOptions(eng *compose.Engine, project string) docker.Options {
 	}
 }
 
-// ready makes the helpers' image if the fault may need it.
-func (s *site) ready(ctx context.Context, f chaos.Fault, say func(string)) error {
-	switch {
-	case len(chaos.Verbs(f)) > 0:
-		return s.engine.EnsureApp(ctx, say)
-	case (f.Kind() == "crash" || f.Kind() == "signal") && (os.Geteuid() != 0 || !strings.HasPrefix(s.engine.Host, "unix:")):
-		// Root on the engine's own host needs no helper, and others may do without one, too.
-		if err := s.engine.EnsureApp(ctx, say); err != nil {
-			say("no helper can be started, should one be needed: " + err.Error())
-		}
+// ready makes the helpers' image. A fault that needs no agent goes on without one; the answer says whether there is an image.
+func (s *site) ready(ctx context.Context, f chaos.Fault, say func(string)) (bool, error) {
+	err := s.engine.EnsureApp(ctx, say)
+	if err == nil {
+		return true, nil
 	}
-	return nil
+	if len(chaos.Verbs(f)) > 0 || ctx.Err() != nil {
+		return false, err
+	}
+	say("no helper can be started: after a crash of Gauntlet call gauntlet heal (" + err.Error() + ")")
+	return false, nil
 }
 
-// undisturbed is an error if the undo log has something open: what a Gauntlet that was killed has left.
-func undisturbed(j *chaos.Journal) error {
+// clean undoes what a Gauntlet that was killed has left, so that one fault is not measured through another.
+func (s *site) clean(ctx context.Context, j *chaos.Journal, say func(string)) error {
 	open, _, err := j.Open()
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	return fmt.Errorf("project %s is still disturbed: %s; mend: gauntlet heal --project %s", j.Project(), describeOpen(open[0]), j.Project())
+	say(fmt.Sprintf("an earlier Gauntlet was killed during %s; that is healed first", describeOpen(open[0])))
+	rep, err := chaos.HealIntents(ctx, s.runtime, open)
+	say(rep.String())
+	if err != nil {
+		return err
+	}
+	for _, in := range open {
+		if err := j.Done(in.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

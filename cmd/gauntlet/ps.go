@@ -50,16 +50,17 @@ func ps(ctx context.Context, w io.Writer) error {
 		return nil
 	}
 	for _, p := range projects {
-		if err := psProject(ctx, w, eng, p); err != nil {
+		mine := slices.DeleteFunc(slices.Clone(helpers), func(h compose.Helper) bool { return h.Project != p })
+		if err := psProject(ctx, w, eng, p, mine); err != nil {
 			return err
 		}
-		writeHelpers(w, slices.DeleteFunc(slices.Clone(helpers), func(h compose.Helper) bool { return h.Project != p }))
+		writeHelpers(w, mine)
 	}
 	return nil
 }
 
 // psProject prints one project.
-func psProject(ctx context.Context, w io.Writer, eng *compose.Engine, project string) error {
+func psProject(ctx context.Context, w io.Writer, eng *compose.Engine, project string, helpers []compose.Helper) error {
 	open, unreadable, err := openOf(project)
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func psProject(ctx context.Context, w io.Writer, eng *compose.Engine, project st
 		row = a.Topology + " (project " + project + ")"
 		roles, rolesErr = rolesNow(ctx, a)
 	}
-	disturbed := disturbedNow(open)
+	disturbed := disturbedNow(open, a.On, helpers)
 	if len(a.On) > 0 {
 		fmt.Fprintln(w, row)
 		writeContainers(w, a.On, roles, disturbed)
@@ -127,24 +128,48 @@ func writeHelpers(w io.Writer, all []compose.Helper) {
 }
 
 // disturbedNow says, by name, which faults hold a container according to the undo log, and since when.
-func disturbedNow(open []chaos.Intent) map[string]string {
+func disturbedNow(open []chaos.Intent, on []compose.Container, helpers []compose.Helper) map[string]string {
 	out := map[string]string{}
 	for _, in := range open {
-		text := fmt.Sprintf("%s for %s", in.Kind, time.Since(in.At).Round(time.Second))
-		if !alive(in.Process) {
-			text += ", left behind: gauntlet heal"
-		}
-		for _, t := range in.Targets() {
-			has := out[t.Name]
+		for _, a := range in.Actions {
+			text := fmt.Sprintf("%s for %s", in.Kind, time.Since(in.At).Round(time.Second))
+			switch {
+			case alive(in.Process):
+			case mayHold(a, on, helpers):
+				text += ", left behind: gauntlet heal"
+			default:
+				text = in.Kind + " has ended, its Gauntlet was killed: gauntlet heal closes the undo log"
+			}
+			name := a.Target.Name
+			has := out[name]
 			switch {
 			case has == "":
-				out[t.Name] = text
+				out[name] = text
 			case !strings.Contains(has, text):
-				out[t.Name] = has + "; " + text
+				out[name] = has + "; " + text
 			}
 		}
 	}
 	return out
+}
+
+// mayHold says whether what a process did that is gone may still hold, by what can be seen of the container.
+func mayHold(a chaos.Action, on []compose.Container, helpers []compose.Helper) bool {
+	state := ""
+	for _, c := range on {
+		if c.Name == a.Target.Name {
+			state = c.State
+		}
+	}
+	switch {
+	case a.Do.Verb == chaos.VerbQuota || a.Do.Verb == chaos.VerbCreate || a.Do.Verb == chaos.VerbResource || a.Do.Verb == chaos.VerbState:
+		return true // that can outlive an agent, or can't be seen here
+	case a.Do.Verb.ByAgent():
+		return slices.ContainsFunc(helpers, func(h compose.Helper) bool { return h.Target == a.Target.Name && h.Running })
+	case a.Do.Verb == chaos.VerbSignal && a.Do.Signal == "SIGSTOP":
+		return true
+	}
+	return state != "running"
 }
 
 // describeOpen is one open entry of an undo log in words.

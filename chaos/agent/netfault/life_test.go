@@ -199,3 +199,34 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// Rules that come and go do no harm to what they do not concern, and none but their own to what they do.
+func TestTrafficSurvivesChanges(t *testing.T) {
+	b := newBed(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	for _, addr := range []string{peerPort, otherPort} {
+		c := b.dial(b.target, addr)
+		wait.Go(func() {
+			text := strings.Repeat("payload ", 2000)
+			for ctx.Err() == nil {
+				if _, err := agenttest.RoundTrip(c, text, patience); err != nil {
+					t.Errorf("%s: %v", addr, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range 20 {
+		b.apply("slow", chaos.NetRule{Delay: time.Duration(i%3+1) * 5 * time.Millisecond})
+		b.apply("shake", chaos.NetRule{Jitter: time.Millisecond, Duplicate: 0.1, Peers: prefix(agenttest.Peer4)})
+		b.apply("cut", chaos.NetRule{Drop: true, Peers: prefix(agenttest.Third4)})
+		b.clear("slow")
+		b.clear("cut")
+		b.clear("shake")
+	}
+	cancel()
+	wait.Wait()
+}

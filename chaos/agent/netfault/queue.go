@@ -18,7 +18,7 @@ const (
 	msgPacket, msgVerdict, msgConfig, msgVerdictBatch = 0, 1, 2, 3
 
 	cfgCommand, cfgParams, cfgMaxLen, cfgMask, cfgFlags = 1, 2, 3, 4, 5
-	commandBind                                         = 1
+	commandBind, commandUnbind                          = 1, 2
 	copyMeta, copyPacket                                = 1, 2
 	flagGSO                                             = 4 // packets come as they are: long, and with their checksum to be made
 
@@ -217,4 +217,11 @@ func (p *port) flushVerdicts() {
 	p.pending = p.pending[:0]
 }
 
-func (p *port) close() error { return errors.Join(p.conn.Close(), p.post.close()) }
+// close gives the queue's number back, also if the loop's thread still waits on the socket and so keeps it open for a moment.
+func (p *port) close() error {
+	err := p.config(nft.Attribute(nil, cfgCommand, []byte{commandUnbind, 0, 0, 0}))
+	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EPERM) {
+		err = nil // it was never ours
+	}
+	return errors.Join(err, p.conn.Close(), p.post.close())
+}

@@ -6,7 +6,7 @@ const (
 	LabelRegion = "gauntlet.region" // a, b
 	LabelRoles  = "gauntlet.roles"  // comma-separated live roles that the container may come to have
 	LabelProbe  = "gauntlet.probe"  // kind of built-in probe: postgres, etcd, haproxy, web
-	LabelReady  = "gauntlet.ready"  // how to ask for readiness: "http 8080 /ready" or "tcp 5432"
+	LabelReady  = "gauntlet.ready"  // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
 	LabelOwner  = "gauntlet.owner"  // "gauntlet" on all that Gauntlet started
 )
 

@@ -2,6 +2,7 @@ package compose
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"net/netip"
 	"regexp"
@@ -54,7 +55,12 @@ func TestFreeNetwork(t *testing.T) {
 // No package source's host may be written into the images: they take the base's own.
 func TestImagesNameNoMirror(t *testing.T) {
 	url := regexp.MustCompile(`https?://[a-z0-9-]+\.[a-z]`)
-	for _, name := range []string{"Dockerfile", "patroni.sh", "template.sh", "unpack.sh", "haproxy.cfg"} {
+	names, err := fs.ReadDir(files, "images")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range names {
+		name := entry.Name()
 		text, err := files.ReadFile("images/" + name)
 		if err != nil {
 			t.Fatal(err)

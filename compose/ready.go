@@ -126,7 +126,8 @@ func names(on []unready) string {
 // failed begins the reason of a job that can't become ready any more.
 const failed = "failed"
 
-// notReady is why a container is not ready, "" if it is. The label reads "http PORT PATH", "patroni PORT PATH" or "exit".
+// notReady is why a container is not ready, "" if it is. The label reads "http PORT PATH", "patroni PORT PATH",
+// "postgres PORT", "redis PORT" or "exit".
 func (s *Stack) notReady(ctx context.Context, client *http.Client, c Container, nodes int) string {
 	if c.Ready == readyExit {
 		return s.jobState(ctx, c)
@@ -136,6 +137,9 @@ func (s *Stack) notReady(ctx context.Context, client *http.Client, c Container, 
 	number, err := strconv.Atoi(port)
 	if err != nil || c.Ports[number] == "" {
 		return fmt.Sprintf("is %s; port %s is not published", c.State, port)
+	}
+	if h, ok := hellos[kind]; ok {
+		return h.ask(ctx, c.Ports[number])
 	}
 	url := "http://" + c.Ports[number] + path
 	if kind == readyPatroni {

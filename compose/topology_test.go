@@ -2,7 +2,9 @@ package compose
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,13 +14,18 @@ import (
 
 func TestLookup(t *testing.T) {
 	tests := []struct {
-		name         string
+		name, entry  string
+		services     int
 		sync, mutant bool
 	}{
-		{"replicated", true, false},
-		{"replicated-async", false, false},
-		{"replicated-defaults", true, false},
-		{"replicated-stale", false, true},
+		{"single", "machine:8080", 2, false, false},
+		{"split", "web1:8080", 3, false, false},
+		{"balanced", "lb:80", 6, false, false},
+		{"balanced-sticky", "lb:80", 6, false, false},
+		{"replicated", "lb:80", 11, true, false},
+		{"replicated-async", "lb:80", 11, false, false},
+		{"replicated-defaults", "lb:80", 11, true, false},
+		{"replicated-stale", "lb:80", 11, false, true},
 	}
 	for _, tt := range tests {
 		got, err := Lookup(tt.name)
@@ -29,12 +36,15 @@ func TestLookup(t *testing.T) {
 		if got.Name != tt.name || got.Sync != tt.sync || got.Mutant != tt.mutant {
 			t.Errorf("Lookup(%q) = name %q sync %v mutant %v, want sync %v mutant %v", tt.name, got.Name, got.Sync, got.Mutant, tt.sync, tt.mutant)
 		}
-		if got.Summary == "" || got.Entry != "lb:80" || len(got.Services) != 11 {
-			t.Errorf("%s is incomplete: %+v", tt.name, got)
+		if got.Summary == "" || got.Entry != tt.entry || len(got.Services) != tt.services {
+			t.Errorf("%s: entry %s and %d services, want %s and %d; %+v", tt.name, got.Entry, len(got.Services), tt.entry, tt.services, got)
 		}
 		if hasSync := slices.Contains(got.Roles, "postgres-sync-standby"); hasSync != tt.sync {
 			t.Errorf("%s: promises a sync standby: %v, want %v", tt.name, hasSync, tt.sync)
 		}
+	}
+	if n := len(All()); n != len(tests) {
+		t.Errorf("there are %d topologies, %d are looked up here", n, len(tests))
 	}
 }
 
@@ -59,18 +69,19 @@ type service struct {
 	MemLimit    string            `yaml:"mem_limit"`
 	Labels      map[string]string `yaml:"labels"`
 	Ports       []string          `yaml:"ports"`
-	Volumes     []string          `yaml:"volumes"`
 	Healthcheck map[string]any    `yaml:"healthcheck"`
+	Networks    any               `yaml:"networks"`
 }
 
-func services(t *testing.T, file string) map[string]service {
+// services are those that a topology's file names.
+func services(t *testing.T, file string) map[string]yaml.Node {
 	t.Helper()
 	text, err := files.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var doc struct {
-		Services map[string]service `yaml:"services"`
+		Services map[string]yaml.Node `yaml:"services"`
 	}
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		t.Fatalf("%s: %v", file, err)
@@ -78,13 +89,32 @@ func services(t *testing.T, file string) map[string]service {
 	return doc.Services
 }
 
-// A variant changes services of its base; a base file has them whole.
+// laid are the services of a topology, each file laid over those before it, as Compose does.
+func laid(t *testing.T, top Topology) map[string]service {
+	t.Helper()
+	out := map[string]service{}
+	for _, file := range top.Files {
+		for name, node := range services(t, file) {
+			s := out[name]
+			ports := s.Ports
+			s.Ports, s.Labels = nil, maps.Clone(s.Labels)
+			if err := node.Decode(&s); err != nil {
+				t.Fatalf("%s: %s: %v", file, name, err)
+			}
+			s.Ports = append(ports, s.Ports...)
+			out[name] = s
+		}
+	}
+	return out
+}
+
 func TestServicesAreWholeAndBounded(t *testing.T) {
 	for _, top := range All() {
-		for name, s := range services(t, top.Files[0]) {
-			where := top.Files[0] + ": " + name
-			if s.MemLimit == "" {
-				t.Errorf("%s has no memory limit", where)
+		taken := map[string]string{} // addresses and ports
+		for name, s := range laid(t, top) {
+			where := top.Name + ": " + name
+			if s.MemLimit == "" || s.Image == "" {
+				t.Errorf("%s has no memory limit or no image: does its base have it?", where)
 			}
 			for _, label := range []string{LabelOwner, LabelTier, LabelRegion, LabelReady} {
 				if s.Labels[label] == "" {
@@ -100,26 +130,21 @@ func TestServicesAreWholeAndBounded(t *testing.T) {
 			if len(s.Healthcheck) == 0 {
 				t.Errorf("%s says nothing about its health", where)
 			}
-			for _, p := range s.Ports {
-				if !strings.HasPrefix(p, "127.0.0.1:") {
-					t.Errorf("%s publishes %s: only 127.0.0.1 may be reached", where, p)
+			for _, p := range append(s.Ports, fmt.Sprint(s.Networks)) {
+				if !strings.HasPrefix(p, "127.0.0.1:${GAUNTLET_PORT_") && p != fmt.Sprint(s.Networks) {
+					t.Errorf("%s publishes %s: only 127.0.0.1 may be reached, at an offset from the base", where, p)
 				}
+				host := p[:max(strings.LastIndex(p, ":"), 0)]
+				if strings.Contains(p, "ipv4_address") {
+					host = p
+				}
+				if other := taken[host]; host != "" && other != "" {
+					t.Errorf("%s and %s both take %s", where, other, host)
+				}
+				taken[host] = name
 			}
 			if !slices.Contains(top.Services, name) {
 				t.Errorf("%s is not in the topology's services %v", where, top.Services)
-			}
-		}
-	}
-}
-
-func TestVariantsOnlyChangeServicesOfTheirBase(t *testing.T) {
-	for _, top := range All() {
-		base := services(t, top.Files[0])
-		for _, file := range top.Files[1:] {
-			for name := range services(t, file) {
-				if _, ok := base[name]; !ok {
-					t.Errorf("%s changes %s, which %s does not have", file, name, top.Files[0])
-				}
 			}
 		}
 	}
@@ -129,7 +154,7 @@ func TestVariantsOnlyChangeServicesOfTheirBase(t *testing.T) {
 func TestRolesOfATopologyAreOnItsServices(t *testing.T) {
 	for _, top := range All() {
 		var may []string
-		for _, s := range services(t, top.Files[0]) {
+		for _, s := range laid(t, top) {
 			may = append(may, strings.Split(s.Labels[LabelRoles], ",")...)
 		}
 		for _, role := range top.Roles {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gauntlet/chaos"
+	"gauntlet/compose"
 )
 
 const good = `claim: c
@@ -45,6 +46,17 @@ func (c errorCase) check(t *testing.T, text string) {
 	}
 }
 
+// catalogue lists the topologies that are offered.
+func catalogue() string {
+	var names []string
+	for _, t := range compose.All() {
+		if !t.Mutant {
+			names = append(names, t.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
 func TestErrorsOfTheExperiment(t *testing.T) {
 	for _, c := range []errorCase{
 		{"unknown key", "claim: c", "clam: c", `1:1: unknown key "clam" in experiment; did you mean "claim"?`},
@@ -57,8 +69,8 @@ func TestErrorsOfTheExperiment(t *testing.T) {
 		{"missing topology", "topology: replicated\n", "", `1:1: topology is missing; name one of the topologies that gauntlet list shows, such as replicated`},
 		{"missing load", "load: {workload: reference}\n", "", `1:1: load is missing; write load: {workload: reference}`},
 		{"missing goals", "goals:\n  - {metric: availability, at_least: 0.99}\n", "", `1:1: goals are missing: nothing could fail; state at least one, such as {metric: availability, at_least: 0.99}`},
-		{"unknown topology", "replicated", "replicatd", `2:11: unknown topology "replicatd"; did you mean "replicated"? there are: replicated, replicated-async, replicated-defaults`},
-		{"unknown topology, far off", "replicated", "mongo", `2:11: unknown topology "mongo"; there are: replicated, replicated-async, replicated-defaults`},
+		{"unknown topology", "replicated", "replicatd", `2:11: unknown topology "replicatd"; did you mean "replicated"? there are: ` + catalogue()},
+		{"unknown topology, far off", "replicated", "mongo", `2:11: unknown topology "mongo"; there are: ` + catalogue()},
 		{"unknown workload", "{workload: reference}", "{workload: referense}", `3:18: unknown workload "referense"; did you mean "reference"? there are: reference`},
 		{"workload outside of the catalogue", "{workload: reference}", "{workload: ../steady}", `3:18: unknown workload "../steady"; there are: reference`},
 		{"negative seed", "claim: c", "claim: c\nseed: -1", `2:7: seed: "-1" does not fit; write a whole number from 0 to 4611686018427387904`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,7 +18,8 @@ const (
 	writeAttempts = 5 // a bound for nodes that fail fast
 )
 
-// Where says who served a request: the node's name, and for a write a position that the session has now seen.
+// Where says who served a request: the node's name; and a position up to which all writes are in what the session has now seen.
+// For a read it is what the node was known to show before it was asked, which may be less than it did show.
 type Where struct {
 	Node string
 	Seen LSN
@@ -39,8 +41,9 @@ func (r *Router) read(ctx context.Context, seen LSN, f work) (Where, error) {
 			break
 		}
 		node = n.Name
+		shows := max(r.shows(n), seen)
 		if err = n.do(ctx, true, f); err == nil || errors.Is(err, ErrNotFound) {
-			return Where{Node: node}, err
+			return Where{Node: node, Seen: shows}, err
 		}
 		if gone(ctx) {
 			break
@@ -97,6 +100,13 @@ func (r *Router) await(ctx context.Context, pick func(Route, []View) string) *no
 		}
 	}
 	return nil
+}
+
+// shows is the position up to which the node has all writes, as of its last check.
+func (r *Router) shows(n *node) LSN {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.views[slices.Index(r.nodes, n)].LSN
 }
 
 func primary(rt Route, _ []View) string { return rt.Primary }

@@ -1,11 +1,18 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"gauntlet/targetapp/postgres"
+)
+
+// Where sessions live, as APP_SESSIONS says.
+const (
+	SessionsSigned = "signed" // in signed tokens, the default
+	SessionsLocal  = "local"  // in the memory of the node that logged the user in
 )
 
 // Config of a web node.
@@ -15,6 +22,7 @@ type Config struct {
 	Members    []postgres.Member
 	Secret     string // APP_SECRET, shared by all web nodes
 	Idempotent bool   // APP_IDEMPOTENT, default true
+	Sessions   string // APP_SESSIONS
 }
 
 // ReadConfig reads the configuration from the environment and reports all mistakes at once.
@@ -35,6 +43,11 @@ func ReadConfig(env func(string) string) (Config, error) {
 		if c.Idempotent, err = strconv.ParseBool(s); err != nil {
 			errs = append(errs, fmt.Errorf("APP_IDEMPOTENT is %q, want true or false", s))
 		}
+	}
+	switch c.Sessions = cmp.Or(env("APP_SESSIONS"), SessionsSigned); c.Sessions {
+	case SessionsSigned, SessionsLocal:
+	default:
+		errs = append(errs, fmt.Errorf("APP_SESSIONS is %q, want %s or %s", c.Sessions, SessionsSigned, SessionsLocal))
 	}
 	return c, errors.Join(errs...)
 }

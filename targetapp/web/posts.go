@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"gauntlet/targetapp/postgres"
 )
@@ -63,9 +62,9 @@ type created struct {
 
 func (s *Server) addPost(w http.ResponseWriter, r *http.Request) {
 	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	user, err := s.tokens.Verify(bearer, time.Now())
+	user, err := s.sessions.User(r.Context(), bearer)
 	if err != nil {
-		fail(w, http.StatusUnauthorized, err.Error()+"; log in again")
+		s.noSession(w, r, err)
 		return
 	}
 	var in struct{ Text string }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/session"
 	"gauntlet/targetapp/token"
 
 	"golang.org/x/sync/errgroup"
@@ -29,9 +30,9 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := token.NewSigner(cfg.Secret)
+	sessions, err := openSessions(cfg)
 	if err != nil {
-		return fmt.Errorf("APP_SECRET: %w", err)
+		return err
 	}
 	router, err := postgres.Open(cfg.Members, cfg.Name, log)
 	if err != nil {
@@ -43,7 +44,19 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 		return fmt.Errorf("listen on APP_LISTEN: %w", err)
 	}
 	store := &postgres.Store{Router: router, App: cfg.Name, Idempotent: cfg.Idempotent}
-	return serve(ctx, l, New(cfg.Name, store, router, tokens, log), router.Run)
+	return serve(ctx, l, New(cfg.Name, store, router, sessions, log), router.Run)
+}
+
+// openSessions makes the place where sessions live.
+func openSessions(cfg Config) (Sessions, error) {
+	if cfg.Sessions == SessionsLocal {
+		return session.NewLocal(cfg.Name), nil
+	}
+	signer, err := token.NewSigner(cfg.Secret)
+	if err != nil {
+		return nil, fmt.Errorf("APP_SECRET: %w", err)
+	}
+	return session.Signed{Signer: signer}, nil
 }
 
 // serve answers on l until ctx ends. Checks of the databases (watch) go on until the last request is answered.

@@ -9,7 +9,6 @@ import (
 
 	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/postgres"
-	"gauntlet/targetapp/token"
 )
 
 // Store is what the handlers need of the database; postgres.Store is one.
@@ -27,6 +26,13 @@ type Routes interface {
 	Stats() []postgres.PoolStat
 }
 
+// Sessions says who a request is from; those of package session are such. An error that wraps session.ErrInvalid means that the
+// user must log in again, any other that it cannot be told now.
+type Sessions interface {
+	Open(ctx context.Context, user int64) (token string, err error)
+	User(ctx context.Context, token string) (int64, error)
+}
+
 // Requests in flight beyond which load is shed. Writes have their own bound, so that writes that wait for a new primary
 // leave room for reads; so do logins, whose hashing takes the processor.
 const (
@@ -40,7 +46,7 @@ type Server struct {
 	name     string
 	store    Store
 	routes   Routes
-	tokens   token.Signer
+	sessions Sessions
 	log      *slog.Logger
 	errors   logs.Throttle
 	metrics  *metrics
@@ -50,8 +56,8 @@ type Server struct {
 }
 
 // New returns the handler of the web node name.
-func New(name string, store Store, routes Routes, tokens token.Signer, log *slog.Logger) *Server {
-	s := &Server{name: name, store: store, routes: routes, tokens: tokens, log: log, mux: http.NewServeMux(), reads: newGate(maxReads)}
+func New(name string, store Store, routes Routes, sessions Sessions, log *slog.Logger) *Server {
+	s := &Server{name: name, store: store, routes: routes, sessions: sessions, log: log, mux: http.NewServeMux(), reads: newGate(maxReads)}
 	s.errors = logs.Throttle{PerSecond: 5}
 	s.metrics = newMetrics(routes)
 	writes, logins := newGate(maxWrites), newGate(maxLogins)

@@ -15,6 +15,7 @@ import (
 
 	"gauntlet/targetapp/password"
 	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/session"
 	"gauntlet/targetapp/token"
 )
 
@@ -62,11 +63,21 @@ func (f *fakeRoutes) Stats() []postgres.PoolStat { return []postgres.PoolStat{{N
 
 func newServer(t *testing.T, store Store, routes Routes) *Server {
 	t.Helper()
-	tokens, err := token.NewSigner("0123456789abcdef")
+	signer, err := token.NewSigner("0123456789abcdef")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New("web1", store, routes, tokens, slog.New(slog.DiscardHandler))
+	return New("web1", store, routes, session.Signed{Signer: signer}, slog.New(slog.DiscardHandler))
+}
+
+// bearer is the header of user 7, logged in.
+func bearer(t *testing.T, s *Server) string {
+	t.Helper()
+	tok, err := s.sessions.Open(t.Context(), 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "Bearer " + tok
 }
 
 func do(s http.Handler, method, path, body string, header ...string) *httptest.ResponseRecorder {
@@ -86,7 +97,7 @@ func TestHandlers(t *testing.T) {
 	}
 	store := &fakeStore{hash: hash}
 	s := newServer(t, store, &fakeRoutes{postgres.Route{Primary: "db2", Replicas: []string{"db1"}, Stale: []string{}}})
-	auth := "Bearer " + s.tokens.Sign(7, time.Now().Add(time.Hour))
+	auth := bearer(t, s)
 	for _, c := range []struct {
 		name, method, path, body string
 		header                   []string
@@ -127,7 +138,7 @@ func TestHandlers(t *testing.T) {
 func TestReadYourWrites(t *testing.T) {
 	store := &fakeStore{}
 	s := newServer(t, store, &fakeRoutes{})
-	w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now().Add(time.Hour)))
+	w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", bearer(t, s))
 	do(s, "GET", "/feed", "", seenHeader, w.Header().Get(seenHeader))
 	if store.seen != at.Seen {
 		t.Errorf("the read asked for position %s, want %s", store.seen, at.Seen)
@@ -148,7 +159,7 @@ func TestErrors(t *testing.T) {
 		{"not found", postgres.ErrNotFound, 404, ""},
 	} {
 		s := newServer(t, &fakeStore{err: c.err}, &fakeRoutes{})
-		w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now().Add(time.Hour)))
+		w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", bearer(t, s))
 		retry := w.Header().Get("Retry-After") != ""
 		if w.Code != c.code || w.Header().Get("X-Effect") != c.effect || retry != (c.effect != "") {
 			t.Errorf("%s: %d, effect %q, retry %v; want %d, %q", c.name, w.Code, w.Header().Get("X-Effect"), retry, c.code, c.effect)
@@ -173,7 +184,7 @@ func TestShedding(t *testing.T) {
 	if w.Code != 503 || w.Header().Get("X-Effect") != "none" || w.Header().Get("Retry-After") == "" {
 		t.Errorf("beyond the bound: %d %v, want 503 with X-Effect and Retry-After", w.Code, w.Header())
 	}
-	if w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", "Bearer "+s.tokens.Sign(7, time.Now().Add(time.Hour))); w.Code != 201 {
+	if w := do(s, "POST", "/posts", `{"text":"a"}`, "Authorization", bearer(t, s)); w.Code != 201 {
 		t.Errorf("a write while reads are at their bound: %d, want 201", w.Code)
 	}
 	if w := do(s, "GET", "/ready", ""); w.Code != 200 {
@@ -268,10 +279,35 @@ func TestReadConfig(t *testing.T) {
 	if err != nil || c.Listen != ":8080" || c.Idempotent || len(c.Members) != 1 {
 		t.Errorf("got %+v, %v", c, err)
 	}
-	_, err = ReadConfig(func(k string) string { return map[string]string{"APP_IDEMPOTENT": "maybe"}[k] })
-	for _, want := range []string{"APP_NAME", "APP_DATABASES", "APP_IDEMPOTENT"} {
+	_, err = ReadConfig(func(k string) string {
+		return map[string]string{"APP_IDEMPOTENT": "maybe", "APP_SESSIONS": "nowhere"}[k]
+	})
+	for _, want := range []string{"APP_NAME", "APP_DATABASES", "APP_IDEMPOTENT", "APP_SESSIONS"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}
+	}
+}
+
+// brokenSessions is a store that cannot be reached.
+type brokenSessions struct{}
+
+func (brokenSessions) Open(context.Context, int64) (string, error) { return "", session.ErrStore }
+func (brokenSessions) User(context.Context, string) (int64, error) { return 0, session.ErrStore }
+
+func TestSessionStoreDown(t *testing.T) {
+	hash, err := password.Hash("p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t, &fakeStore{hash: hash}, &fakeRoutes{})
+	s.sessions = brokenSessions{}
+	for path, body := range map[string]string{"/posts": `{"text":"a"}`, "/login": `{"user":7,"password":"p"}`} {
+		if w := do(s, "POST", path, body, "Authorization", "Bearer x"); w.Code != 503 || w.Header().Get("X-Effect") != "none" {
+			t.Errorf("%s: %d, effect %q; want 503 without effect", path, w.Code, w.Header().Get("X-Effect"))
+		}
+	}
+	if w := do(s, "POST", "/signup", `{"name":"n","password":"p"}`); w.Code != 201 || !strings.Contains(w.Body.String(), `"token":""`) {
+		t.Errorf("signup: %d %s; want 201 without a token", w.Code, w.Body)
 	}
 }

@@ -3,10 +3,10 @@ package web
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"gauntlet/targetapp/password"
 	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/session"
 )
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
@@ -31,11 +31,24 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusUnauthorized, "unknown user or wrong password")
 		return
 	}
-	answer(w, http.StatusOK, map[string]string{"token": s.tokens.Sign(u.ID, time.Now().Add(tokenLife))})
+	tok, err := s.sessions.Open(r.Context(), u.ID)
+	if err != nil {
+		s.noSession(w, r, err)
+		return
+	}
+	answer(w, http.StatusOK, map[string]string{"token": tok})
 }
 
-// tokenLife is how long a login lasts; a token cannot be taken back.
-const tokenLife = 24 * time.Hour
+// noSession answers a request whose session is not valid, 401, or could not be looked up or made, 503.
+func (s *Server) noSession(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, session.ErrInvalid) {
+		fail(w, http.StatusUnauthorized, err.Error()+"; log in again")
+		return
+	}
+	noEffect(w)
+	s.logError(r, 0, http.StatusServiceUnavailable, err)
+	fail(w, http.StatusServiceUnavailable, "the session store cannot be reached now; nothing was changed")
+}
 
 const maxName, maxPassword = 100, 200 // bytes
 
@@ -60,5 +73,9 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set(seenHeader, at.Seen.String())
-	answer(w, http.StatusCreated, map[string]any{"user": id, "token": s.tokens.Sign(id, time.Now().Add(tokenLife))})
+	tok, err := s.sessions.Open(r.Context(), id)
+	if err != nil { // the user is there: a login will do
+		s.logError(r, id, http.StatusCreated, err)
+	}
+	answer(w, http.StatusCreated, map[string]any{"user": id, "token": tok})
 }

@@ -37,53 +37,61 @@ func underScript(ctx context.Context, s *faketarget.Server, p Profile, length ti
 // A server that stalls for 2 s at 1,000 requests per second: of 8,000 open-loop requests 2,000 wait 0 to 2 s, so
 // p90, p95 and p99 are 1,200, 1,600 and 1,920 ms. A generator that waits for the server reports a few milliseconds.
 //
-// A busy machine drains the 2,000 waiting requests slowly, which is a true delay and only makes values larger. So the best of
-// three runs counts; none of them may omit a request.
+// A busy machine drains the 2,000 waiting requests slowly, which is a true delay and only makes values larger. So one run
+// within the tolerance proves it, two outside of it on a quiet machine refute it, and a value that is too small is an omission
+// on any machine. TestStallInMadeUpTime holds the same without a machine.
 func TestStallIsNotOmitted(t *testing.T) {
-	const tries = 3
-	for try := 1; ; try++ {
-		worst := stall(t)
-		if worst <= stallTolerance {
+	const tries = 2
+	quiet := 0
+	for range tries {
+		low, high, held := stall(t)
+		switch {
+		case t.Failed():
 			return
+		case low > stallTolerance:
+			t.Fatalf("a percentile is %.1f %% below the truth: waiting was omitted", 100*low)
+		case high <= stallTolerance:
+			return
+		case held <= busyMachine:
+			quiet++
 		}
-		if try == tries || t.Failed() {
-			t.Fatalf("a percentile is %.1f %% off the truth, want at most %.0f %%", 100*worst, 100*stallTolerance)
+		if quiet == 2 {
+			t.Fatalf("a percentile is %.1f %% above the truth on a quiet machine, want at most %.0f %%", 100*high, 100*stallTolerance)
 		}
 	}
+	t.Skipf("this machine was too busy to measure a stall %d times; it was only tested in made-up time", tries)
 }
 
-// stall runs the 2 s stall once and returns the largest relative error of the three percentiles.
-func stall(t *testing.T) float64 {
+// stall runs the 2 s stall once and returns how far the three percentiles are below and above the truth, as a share of it,
+// and the longest time for which the machine held this process up.
+func stall(t *testing.T) (low, high float64, held time.Duration) {
 	s := fake(t)
 	p := profileOf(1000, readOp)
 	p.Timeout = 30 * time.Second
 	script := faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, 3*time.Second, 2*time.Second)
+	watch := watchMachine()
 	got, rep, _, err := underScript(t.Context(), s, p, 8*time.Second, script)
+	held = watch()
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0, 0, held
 	}
 	c := count(got)
 	if sum := c[OK] + c[Fail] + c[Info] + c[Missed]; rep.Planned["read"] != 8000 || sum != 8000 || c[OK] != 8000 {
 		t.Errorf("planned %v, outcomes %v; want 8000 and all OK", rep.Planned, c)
+		return 0, 0, held
 	}
 	if n := s.Counts().Connections; n > 64 {
 		t.Errorf("%d connections, want at most 64", n)
 	}
-	var lat []time.Duration
-	for _, x := range got {
-		lat = append(lat, x.Latency())
+	turns := s.Changes()
+	hung := turns[1].At.Sub(turns[0].At) // 2 s, or what the machine made of it
+	for i, p := range percentiles(got) {
+		truth := hung - []time.Duration{800, 400, 80}[i]*time.Millisecond // of 8,000 requests 800, 400 and 80 wait longer
+		t.Logf("p%d = %v, truth %v", []int{90, 95, 99}[i], p, truth)
+		low, high = max(low, 1-p.Seconds()/truth.Seconds()), max(high, p.Seconds()/truth.Seconds()-1)
 	}
-	slices.Sort(lat)
-	worst := 0.0
-	for _, tt := range []struct {
-		q    float64
-		want time.Duration
-	}{{0.90, 1200 * time.Millisecond}, {0.95, 1600 * time.Millisecond}, {0.99, 1920 * time.Millisecond}} {
-		got := quantile(lat, tt.q)
-		t.Logf("p%.0f = %v, truth %v", 100*tt.q, got, tt.want)
-		worst = max(worst, math.Abs(got.Seconds()/tt.want.Seconds()-1))
-	}
-	return worst
+	return low, high, held
 }
 
 const (
@@ -195,11 +203,14 @@ const (
 	refuted
 )
 
-// judgeOutage measures an outage up to three times. One run within the tolerance proves it; two quiet ones outside refute it.
+// judgeOutage measures an outage up to three times, a long one once. One run within the tolerance proves it; two quiet ones outside refute it.
 func judgeOutage(t *testing.T, mode faketarget.Mode, length time.Duration) verdict {
 	const interval = time.Duration(float64(time.Second) / outageRate)
-	quiet := 0
-	for range outageTries {
+	quiet, tries := 0, outageTries
+	if length > time.Second {
+		tries = 1 // it takes long, and TestOutagesInMadeUpTime refutes it as well
+	}
+	for range tries {
 		m := measureOutage(t, mode, length)
 		t.Logf("%-7v %5v: bias %v, longest stall of the machine %v", mode, length, m.bias.Round(100*time.Microsecond), m.stall.Round(100*time.Microsecond))
 		if m.bias.Abs() <= interval+outageTolerance {

@@ -70,7 +70,9 @@ func count(samples []Sample) map[Outcome]int {
 
 func TestEveryPlannedRequestEndsOnce(t *testing.T) {
 	s := fake(t)
-	got, rep, err := load(t.Context(), t, profileOf(500, readOp, writeOp), s.URL(), time.Second)
+	p := profileOf(500, readOp, writeOp)
+	p.Timeout = 10 * time.Second // a busy machine is no failure
+	got, rep, err := load(t.Context(), t, p, s.URL(), time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -53,8 +54,8 @@ var visitOps = []Op{
 }
 
 func visitors() Profile {
-	p := profileOf(120, visitOps...) // 20 of each step and 60 of the feed
-	p.Timeout = 5 * time.Second
+	p := profileOf(120, slices.Clone(visitOps)...) // 20 of each step and 60 of the feed
+	p.Timeout = 10 * time.Second
 	p.Data = map[string]Feed{"people": {Columns: []string{"name"}, Rows: [][]string{{"ann"}, {"bob"}, {"cyd"}}}}
 	return p
 }
@@ -68,6 +69,7 @@ func byOp(got []Sample) map[string][]Sample {
 }
 
 func TestSessionsHandValuesOn(t *testing.T) {
+	t.Parallel()
 	s := &shop{}
 	srv := httptest.NewServer(s)
 	defer srv.Close()
@@ -109,6 +111,7 @@ func TestSessionsHandValuesOn(t *testing.T) {
 
 // A step is due by the plan. If the one before it has not ended it waits, and that wait is part of its latency.
 func TestSessionStepsKeepTheirDueTimes(t *testing.T) {
+	t.Parallel()
 	s := &shop{slow: 300 * time.Millisecond}
 	srv := httptest.NewServer(s)
 	defer srv.Close()
@@ -130,6 +133,7 @@ func TestSessionStepsKeepTheirDueTimes(t *testing.T) {
 }
 
 func TestSessionsThatFailAreMissed(t *testing.T) {
+	t.Parallel()
 	s := &shop{refuse: 2}
 	srv := httptest.NewServer(s)
 	defer srv.Close()
@@ -158,6 +162,7 @@ func TestSessionsThatFailAreMissed(t *testing.T) {
 
 // A success that lacks the value is no success: an error page with status 200.
 func TestAnswerWithoutTheValue(t *testing.T) {
+	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "<html>") }))
 	defer srv.Close()
 	got, _, err := load(t.Context(), t, visitors(), srv.URL, 300*time.Millisecond)
@@ -188,7 +193,6 @@ func TestBadSessions(t *testing.T) {
 		"per request":         func(p *Profile) { p.Client.HTTP2, p.Client.Close = true, true },
 	} {
 		p := visitors()
-		p.Ops = append([]Op(nil), visitOps...)
 		break_(&p)
 		if err := p.Check(); !errors.Is(err, ErrProfile) || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want ErrProfile with %q", err, want)
@@ -233,6 +237,7 @@ func TestFeeds(t *testing.T) {
 
 // Files are read when the load begins, and what is wrong with them is said.
 func TestFilesAreReadWhenTheLoadBegins(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	people, trace := filepath.Join(dir, "people.csv"), filepath.Join(dir, "trace.csv")
 	if err := errors.Join(os.WriteFile(people, []byte("name\nann\n"), 0o600), os.WriteFile(trace, []byte("0\n0.1,feed\n0.2,login\n"), 0o600)); err != nil {
@@ -259,6 +264,7 @@ func TestFilesAreReadWhenTheLoadBegins(t *testing.T) {
 
 // Each region has its own share, its own pacer and its own base.
 func TestRegions(t *testing.T) {
+	t.Parallel()
 	var hits [2]sync.Map
 	var urls [2]string
 	for i := range 2 {
@@ -267,7 +273,9 @@ func TestRegions(t *testing.T) {
 		urls[i] = srv.URL
 	}
 	var got []Sample
-	rep, err := Run(t.Context(), profileOf(80, writeOp, readOp), Target{
+	p := profileOf(80, writeOp, readOp)
+	p.Timeout = 10 * time.Second
+	rep, err := Run(t.Context(), p, Target{
 		Base: urls[0], Origin: time.Now(), Length: time.Second,
 		Regions: []Region{{Name: "eu", Share: 3}, {Name: "us", Share: 1, Base: urls[1] + "/"}},
 	}, func(x Sample) { got = append(got, x) })

@@ -158,7 +158,8 @@ func (t template) fixed() bool {
 	return len(t) == 0 || (len(t) == 1 && t[0].kind == partText)
 }
 
-// text renders the template. In a path texts are escaped; the other variables are numbers.
+// text renders the template. In a path texts are escaped; the other variables are numbers. A captured
+// value that begins a path is a path itself, as a Location header is.
 func (t template) text(v values, inPath bool) string {
 	if len(t) == 0 {
 		return ""
@@ -167,7 +168,7 @@ func (t template) text(v values, inPath bool) string {
 		return t[0].text
 	}
 	out := make([]byte, 0, 128)
-	for _, p := range t {
+	for i, p := range t {
 		switch p.kind {
 		case partText:
 			out = append(out, p.text...)
@@ -179,13 +180,25 @@ func (t template) text(v values, inPath bool) string {
 			out = strconv.AppendUint(out, 1+v.dice.roll(p.slot)%p.max, 10)
 		default:
 			text := p.value(v)
-			if inPath {
+			switch {
+			case inPath && i == 0 && p.kind == partSession:
+				text = route(text)
+			case inPath:
 				text = url.QueryEscape(text)
 			}
 			out = append(out, text...)
 		}
 	}
 	return string(out)
+}
+
+// route is the path and query of a link.
+func route(link string) string {
+	u, err := url.Parse(link)
+	if err != nil || !strings.HasPrefix(u.RequestURI(), "/") {
+		return "/"
+	}
+	return u.RequestURI()
 }
 
 // value is the text of a variable that is not a number.

@@ -59,6 +59,25 @@ func TestVariables(t *testing.T) {
 	}
 }
 
+// A link that was captured is where to go; elsewhere in a path a captured value is only a value.
+func TestCapturedLinks(t *testing.T) {
+	r, err := compile(Request{Path: "{{session next}}", Header: map[string]string{"X": "/{{session next}}"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, _ := compile(Request{Path: "/a/{{session next}}"})
+	for link, want := range map[string]string{"/carts/7?x=1": "/carts/7?x=1", "http://host/a b": "/a%20b", "%": "/", "": "/", "mailto:x": "/"} {
+		v := values{captured: map[string]string{"next": link}}
+		if got := r.path.text(v, true); got != want {
+			t.Errorf("%q: got %q, want %q", link, got, want)
+		}
+	}
+	v := values{captured: map[string]string{"next": "/x"}}
+	if got := inside.path.text(v, true) + r.header["X"].text(v, false); got != "/a/%2Fx//x" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestRandIsUniformFromOneToN(t *testing.T) {
 	r, _ := compile(Request{Body: "{{rand 4}}"})
 	got := map[string]int{}

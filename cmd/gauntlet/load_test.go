@@ -94,7 +94,7 @@ ops:
 
 func TestLoadOfAURL(t *testing.T) {
 	out, err := runLoad(t, api(t)+"/feed?x=1", "--for", "500ms", "--rate", "40", "--timeout", "5s")
-	if err != nil || !strings.Contains(out, "get") || !strings.Contains(out, "100.00 %") {
+	if err != nil || !strings.Contains(out, "get       20  20 ") || strings.Contains(out, "not ok") {
 		t.Errorf("error %v:\n%s", err, out)
 	}
 	out, err = runLoad(t, api(t)+"/nothing", "--for", "300ms", "--timeout", "5s")

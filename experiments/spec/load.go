@@ -179,7 +179,7 @@ func (p *problems) request(o object) loadgen.Request {
 			p.at(o.where("method"), among("there are", r.Method, methods), "unknown method %q", s)
 		}
 	}
-	if r.Path != "" && !strings.HasPrefix(r.Path, "/") {
+	if r.Path != "" && !strings.HasPrefix(r.Path, "/") && !strings.HasPrefix(r.Path, "{{session ") {
 		p.at(o.where("path"), "begin it with /; the host is the topology's entry", "path %q is not absolute", r.Path)
 	}
 	if err := r.Check(); err != nil {

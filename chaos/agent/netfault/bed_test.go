@@ -57,21 +57,24 @@ func newWorker(t testing.TB, s *agenttest.Space) *Worker {
 	return w
 }
 
-func (b *bed) apply(id string, r chaos.NetRule) string {
-	b.Helper()
-	var proof string
-	err := b.target.Do(func() (err error) {
-		proof, err = b.worker.Apply(b.Context(), id, chaos.Op{Verb: chaos.VerbNet, Net: &r})
-		if err == nil {
+// ask applies op, in the target's namespace, and checks it if that worked.
+func (b *bed) ask(id string, op chaos.Op) (proof string, err error) {
+	err = b.target.Do(func() (err error) {
+		if proof, err = b.worker.Apply(b.Context(), id, op); err == nil {
 			err = b.worker.Check(b.Context(), id)
 		}
 		return err
 	})
+	return proof, err
+}
+
+func (b *bed) apply(id string, r chaos.NetRule) {
+	b.Helper()
+	words, err := b.ask(id, chaos.Op{Verb: chaos.VerbNet, Net: &r})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Log(proof)
-	return proof
+	b.Log(words)
 }
 
 func (b *bed) clear(id string) {

@@ -91,10 +91,8 @@ func TestKilled(t *testing.T) {
 
 	// While it lives, nobody else gets the name.
 	w := newWorker(t, target)
-	err := target.Do(func() error {
-		_, err := w.Apply(t.Context(), "mine", chaos.Op{Verb: chaos.VerbNet, Net: &chaos.NetRule{Drop: true}})
-		return err
-	})
+	b.worker = w
+	_, err := b.ask("mine", chaos.Op{Verb: chaos.VerbNet, Net: &chaos.NetRule{Drop: true}})
 	if !errors.Is(err, nft.ErrForeign) {
 		t.Errorf("apply beside another owner: want ErrForeign, got %v", err)
 	}
@@ -127,11 +125,11 @@ func TestForeignTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = b.worker.Apply(t.Context(), "x", chaos.Op{Verb: chaos.VerbNet, Net: &chaos.NetRule{Delay: time.Second}})
+	_, err = b.ask("x", chaos.Op{Verb: chaos.VerbNet, Net: &chaos.NetRule{Delay: time.Second}})
 	if !errors.Is(err, nft.ErrForeign) {
 		t.Errorf("want ErrForeign, got %v", err)
 	}
-	if err := b.worker.Check(t.Context(), "x"); err == nil {
+	if err := b.target.Do(func() error { return b.worker.Check(t.Context(), "x") }); err == nil {
 		t.Error("a refused rule holds")
 	}
 	state, err := foreign.Read()
@@ -194,7 +192,7 @@ func TestRefusals(t *testing.T) {
 		"reorder for nothing": {Verb: chaos.VerbNet, Net: &chaos.NetRule{Reorder: 0.5}},
 		"more than all":       {Verb: chaos.VerbNet, Net: &chaos.NetRule{Loss: 1.5}},
 	} {
-		if words, err := b.worker.Apply(t.Context(), "x", op); err == nil {
+		if words, err := b.ask("x", op); err == nil {
 			t.Errorf("%s: accepted: %s", name, words)
 		}
 	}

@@ -88,7 +88,7 @@ func openPort(plan plan) (*port, error) {
 
 func (p *port) configure(want appetite, gso bool) error {
 	if err := p.config(nft.Attribute(nil, cfgCommand, []byte{commandBind, 0, 0, 0})); err != nil {
-		return fmt.Errorf("bind: %w", err)
+		return fmt.Errorf("listen (another program may have it): %w", err)
 	}
 	// struct nfqnl_msg_config_params: range in bytes (0 is all), mode.
 	params := []byte{0, 0, 0, 0, copyMeta}

@@ -52,6 +52,15 @@ type job struct {
 // begin reads the baseline and sees that the files can be written, before anything runs.
 func (f runFlags) begin() (*job, error) {
 	j := &job{flags: f, make: runOnce}
+	if f.baseline != "" {
+		if f.repeat != 1 || f.keep {
+			return nil, errors.New("--baseline: the gate decides itself how often to run; leave --repeat and --keep out")
+		}
+		var err error
+		if j.base, err = readBaseline(f.baseline); err != nil {
+			return nil, err
+		}
+	}
 	for _, name := range []string{f.junit, f.summary} {
 		if name != "" {
 			if err := writeTo(name, os.O_APPEND, func(io.Writer) error { return nil }); err != nil {
@@ -59,15 +68,7 @@ func (f runFlags) begin() (*job, error) {
 			}
 		}
 	}
-	if f.baseline == "" {
-		return j, nil
-	}
-	if f.repeat != 1 || f.keep {
-		return nil, errors.New("--baseline: the gate decides itself how often to run; leave --repeat and --keep out")
-	}
-	var err error
-	j.base, err = readBaseline(f.baseline)
-	return j, err
+	return j, nil
 }
 
 // readBaseline reads a file that compare --save wrote, or scores a folder of recordings.

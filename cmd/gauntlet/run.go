@@ -76,7 +76,7 @@ func runAll(ctx context.Context, args []string, f runFlags) error {
 	}
 	eng, err := compose.Check(ctx)
 	if err != nil {
-		return err
+		return work.end(err)
 	}
 	worst := error(nil)
 	for _, e := range all {

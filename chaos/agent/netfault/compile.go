@@ -89,8 +89,8 @@ func way(in bool) string {
 }
 
 // hooked begins a chain with a hook: packets that we have sent ourselves are none of its business, unless it is behind the
-// sender's, and mostly those of loopback neither.
-func (c *compiler) hooked(name string, in bool, priority int32, passed [][]expr.Any, loopback bool) nft.Chain {
+// sender's; with spare, those of loopback are not either, nor those that find the link addresses of others.
+func (c *compiler) hooked(name string, in bool, priority int32, passed [][]expr.Any, spare bool) nft.Chain {
 	hook := nft.Hook{Number: unix.NF_INET_LOCAL_OUT, Priority: priority}
 	if in {
 		hook.Number = unix.NF_INET_LOCAL_IN
@@ -99,8 +99,9 @@ func (c *compiler) hooked(name string, in bool, priority int32, passed [][]expr.
 	for _, match := range passed {
 		chain.Rules = append(chain.Rules, nft.Rule{Tag: "gauntlet: sent by itself", Exprs: slices.Concat(match, nft.Accept())})
 	}
-	if loopback {
-		chain.Rules = append(chain.Rules, nft.Rule{Tag: "gauntlet: loopback", Exprs: slices.Concat(nft.Loopback(in), nft.Accept())})
+	if spare {
+		chain.Rules = append(chain.Rules, nft.Rule{Tag: "gauntlet: loopback", Exprs: slices.Concat(nft.Loopback(in), nft.Accept())},
+			nft.Rule{Tag: "gauntlet: link addresses", Exprs: slices.Concat(nft.Neighbours(), nft.Accept())})
 	}
 	return chain
 }

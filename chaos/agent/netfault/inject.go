@@ -64,10 +64,13 @@ const (
 
 // keep copies data into memory that send takes back.
 func (i *injector) keep(data []byte) []byte {
-	if n := len(i.spare); n > 0 && len(data) <= spareSize {
+	if n := len(i.spare); n > 0 && len(data) <= spareSize && len(data) >= spareSize/4 {
 		b := i.spare[n-1]
 		i.spare = i.spare[:n-1]
 		return append(b[:0], data...)
+	}
+	if len(data) < spareSize/4 {
+		return append([]byte(nil), data...) // many wait at once, and they must not take up more than they need
 	}
 	return append(make([]byte, 0, max(spareSize, len(data))), data...)
 }

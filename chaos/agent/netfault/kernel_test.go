@@ -48,6 +48,21 @@ func TestDropSparesAndPorts(t *testing.T) {
 	b.works(b.target, "[fd77:213::2]:7000")
 }
 
+// IPv6 finds the peer at once after a drop of everything: what finds link addresses is spared.
+func TestDropOfAllSparesLinkAddresses(t *testing.T) {
+	b := newBed(t)
+	b.apply("cut", chaos.NetRule{Drop: true})
+	b.cut(b.target, peerPort)
+	b.cut(b.target, "[fd77:213::2]:7000")
+	b.clear("cut")
+	c, err := b.try(b.target, "[fd77:213::2]:7000", patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.trip(c)
+	_ = c.Close()
+}
+
 func TestDropOneWay(t *testing.T) {
 	b := newBed(t)
 	from, err := b.peer.ListenPacket("10.213.77.2:7002")

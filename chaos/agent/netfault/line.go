@@ -17,6 +17,9 @@ type out interface {
 	send(packet []byte)      // a packet of our own; it is the out's from now on
 }
 
+// maxKept is how many bytes of copies a line keeps; more packets are dropped, as by a router.
+const maxKept = 64 << 20
+
 // waiting is a packet that was judged and is not due yet.
 type waiting struct {
 	id         uint32
@@ -35,6 +38,7 @@ type line struct {
 	steal bool
 	held  []waiting // by due time; those before head are gone
 	head  int
+	kept  int // bytes of copies in held
 }
 
 // arrive takes a packet.
@@ -44,7 +48,7 @@ func (l *line) arrive(now time.Duration, p packet) {
 		f = l.judge.judge(now, p)
 	}
 	if l.steal {
-		if f.drop {
+		if f.drop || l.kept > maxKept {
 			return
 		}
 		if f.body == nil {
@@ -61,6 +65,7 @@ func (l *line) arrive(now time.Duration, p packet) {
 		w.rest(l.out)
 	default:
 		l.held = append(l.held, w)
+		l.kept += len(w.body) + len(w.send)
 	}
 }
 
@@ -89,6 +94,7 @@ func (l *line) release(now time.Duration) {
 	var last uint32
 	for ; l.head < len(l.held) && l.held[l.head].due <= now; l.head++ {
 		w := l.held[l.head]
+		l.kept -= len(w.body) + len(w.send)
 		if w.body == nil {
 			run, last = true, w.id
 		} else {

@@ -22,7 +22,7 @@ func (v *verdictLog) one(id uint32)                  { v.note("%d", id) }
 func (v *verdictLog) replace(id uint32, body []byte) { v.note("%d=%s", id, body) }
 func (v *verdictLog) drop(id uint32)                 { v.note("-%d", id) }
 func (v *verdictLog) keep(data []byte) []byte        { return slices.Clone(data) }
-func (v *verdictLog) send(packet []byte)             { v.note("+%s", packet) }
+func (v *verdictLog) send(packet []byte)             { v.note("+%.10s", packet) }
 
 // script is a judge with an answer for every packet.
 type script []fate
@@ -82,8 +82,28 @@ func TestLineDrains(t *testing.T) {
 	l.drain(time.Minute + 3001)
 	l.arrive(time.Minute+3002, packet{id: 5000})
 	l.release(time.Minute + 3002)
+	if l.kept != 0 || len(l.held) != 0 {
+		t.Errorf("%d bytes of %d packets are kept", l.kept, len(l.held))
+	}
 	if got := strings.Join(log.said, " "); got != "<=3000 <=4999 <=5000" {
 		t.Error(got)
+	}
+}
+
+func TestLineKeepsNoMoreThanItMay(t *testing.T) {
+	log := &verdictLog{}
+	l := line{judge: newShaper(chaos.NetRule{Delay: time.Minute}, false), out: log, steal: true}
+	const size = 1 << 20
+	data := make([]byte, size)
+	for range 2 * maxKept / size {
+		l.arrive(0, packet{size: size, data: data})
+	}
+	if n := len(l.held); n != maxKept/size+1 {
+		t.Errorf("%d packets are held", n)
+	}
+	l.drain(time.Second)
+	if l.kept != 0 || len(log.said) != maxKept/size+1 {
+		t.Errorf("%d bytes are kept, %d packets were sent", l.kept, len(log.said))
 	}
 }
 

@@ -11,12 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Offsets of addresses in their headers, and where TCP keeps its flags.
+// Where TCP keeps its flags, what they are, and the first and last of the types of ICMPv6 for neighbours.
 const (
 	tcpFlags = 13
 	flagSYN  = 0x02
 	flagRST  = 0x04
 	flagACK  = 0x10
+
+	routerSolicitation, redirect = 133, 137
 )
 
 // Jump goes to another chain and comes back.
@@ -91,6 +93,14 @@ func NoReset() []expr.Any { return flags(flagRST, 0) }
 
 // Opening matches the first segment of a TCP connection; check the protocol first.
 func Opening() []expr.Any { return flags(flagSYN|flagACK, flagSYN) }
+
+// Neighbours matches the packets by which IPv6 finds the link addresses of others, as ARP does for IPv4 out of our sight.
+func Neighbours() []expr.Any {
+	return append(Protocol(unix.IPPROTO_ICMPV6),
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Len: 1},
+		&expr.Cmp{Op: expr.CmpOpGte, Register: 1, Data: []byte{routerSolicitation}},
+		&expr.Cmp{Op: expr.CmpOpLte, Register: 1, Data: []byte{redirect}})
+}
 
 func flags(mask, want byte) []expr.Any {
 	return []expr.Any{

@@ -22,7 +22,8 @@ func slotMark(slot int) uint32 { return ownMark | uint32(slot+1) }
 // injector sends whole IP packets in batches. It keeps the memory of those it has sent for the next ones.
 type injector struct {
 	v4, v6 *parcels // v6 is nil without IPv6
-	spare  [][]byte
+	spare  [len(sizes)][][]byte
+	done   func([]byte)
 	lost   int // could not be sent, such as those longer than the MTU
 }
 
@@ -33,6 +34,7 @@ func newInjector(mark uint32) (*injector, error) {
 		return nil, err
 	}
 	i := &injector{v4: newParcels(fd4)}
+	i.done = i.giveBack
 	fd6, err := rawSocket(unix.AF_INET6, mark)
 	switch {
 	case errors.Is(err, unix.EAFNOSUPPORT):
@@ -56,28 +58,35 @@ func rawSocket(family int, mark uint32) (int, error) {
 	return fd, nil
 }
 
-// Sizes of memory that is kept.
-const (
-	spareSize = 2 << 10
-	maxSpare  = 4 << 10
-)
+// sizes are those of the pieces of memory that are kept for packets: most are empty acknowledgements or full ones.
+var sizes = [...]int{128, 2 << 10}
+
+// maxSpare is how many pieces of each size are kept.
+const maxSpare = 8 << 10
 
 // keep copies data into memory that send takes back.
+//
+// Note: a collector that had to tidy up behind it would make the packet thread wait for threads that have no priority.
 func (i *injector) keep(data []byte) []byte {
-	if n := len(i.spare); n > 0 && len(data) <= spareSize && len(data) >= spareSize/4 {
-		b := i.spare[n-1]
-		i.spare = i.spare[:n-1]
-		return append(b[:0], data...)
+	for class, size := range sizes {
+		if len(data) > size {
+			continue
+		}
+		if n := len(i.spare[class]); n > 0 {
+			b := i.spare[class][n-1]
+			i.spare[class] = i.spare[class][:n-1]
+			return append(b[:0], data...)
+		}
+		return append(make([]byte, 0, size), data...)
 	}
-	if len(data) < spareSize/4 {
-		return append([]byte(nil), data...) // many wait at once, and they must not take up more than they need
-	}
-	return append(make([]byte, 0, max(spareSize, len(data))), data...)
+	return append([]byte(nil), data...)
 }
 
 func (i *injector) giveBack(b []byte) {
-	if cap(b) == spareSize && len(i.spare) < maxSpare {
-		i.spare = append(i.spare, b)
+	for class, size := range sizes {
+		if cap(b) == size && len(i.spare[class]) < maxSpare {
+			i.spare[class] = append(i.spare[class], b)
+		}
 	}
 }
 
@@ -100,9 +109,9 @@ func (i *injector) send(packet []byte) {
 }
 
 func (i *injector) flush() {
-	i.lost += i.v4.send(i.giveBack)
+	i.lost += i.v4.send(i.done)
 	if i.v6 != nil {
-		i.lost += i.v6.send(i.giveBack)
+		i.lost += i.v6.send(i.done)
 	}
 }
 

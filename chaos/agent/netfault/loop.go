@@ -28,6 +28,9 @@ type loop struct {
 	ports   []*port
 	stopped bool
 	failed  error
+
+	fds  []unix.PollFd // of the thread alone, as is till
+	till unix.Timespec
 }
 
 func newLoop() (*loop, error) {
@@ -82,7 +85,7 @@ func hurry() {
 func (l *loop) watch() (fds []unix.PollFd, wait *unix.Timespec, on bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	fds = append(make([]unix.PollFd, 0, 8), unix.PollFd{Fd: int32(l.wake), Events: unix.POLLIN})
+	fds = append(l.fds[:0], unix.PollFd{Fd: int32(l.wake), Events: unix.POLLIN})
 	next, any := time.Duration(0), false
 	for _, p := range l.ports {
 		fds = append(fds, unix.PollFd{Fd: int32(p.conn.FD()), Events: unix.POLLIN})
@@ -91,9 +94,10 @@ func (l *loop) watch() (fds []unix.PollFd, wait *unix.Timespec, on bool) {
 		}
 	}
 	if any {
-		ts := unix.NsecToTimespec(max(int64(next-l.now()), 0))
-		wait = &ts
+		l.till = unix.NsecToTimespec(max(int64(next-l.now()), 0))
+		wait = &l.till
 	}
+	l.fds = fds
 	return fds, wait, !l.stopped
 }
 

@@ -74,10 +74,23 @@ func (e *engine) reapply(ctx context.Context, in *injection, h *held, i int, cau
 		h.lost = time.Time{}
 		return
 	}
+	if errors.Is(err, errAgentDied) {
+		err = errors.Join(err, e.residue(ctx, in, i))
+	}
 	if last || errors.Is(err, errAgentDied) || now().Sub(h.lost) > reapplyFor {
 		h.given = true
 		in.window.note(fmt.Errorf("%w (not re-applied: %w)", ended(in.actions[i].Target.Name, cause), err))
 	}
+}
+
+// residue undoes what may have outlived its agent, such as a limit in a cgroup, at once: the fault is over.
+func (e *engine) residue(ctx context.Context, in *injection, i int) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	defer cancel()
+	if err := undoOne(ctx, e.rt, in.id, in.actions[i]); err != nil && !errors.Is(err, ErrGone) {
+		return err // it is tried again, and judged, at the end of the step
+	}
+	return nil
 }
 
 // errAgentDied means that the target lives on without the agent.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -282,12 +283,18 @@ func (h *healer) note(a Action, err error) error {
 	return nil
 }
 
-// wasFine says whether there was nothing to undo: the container ran and no agent was in it.
+// wasFine says whether there was nothing to undo: no agent was in the container, or it was as the undo leaves it.
 func (h *healer) wasFine(a Action) bool {
-	if a.Do.Verb.ByAgent() {
+	c, listed := h.now[a.Target.ID]
+	switch v := a.Do.Verb; {
+	case v.ByAgent():
 		return !slices.Contains(h.swept, a.Target.Name)
+	case v == VerbQuota:
+		return listed && len(a.Undo) > 0 && c.Quota == a.Undo[0].CPUs
+	case v == VerbRemove:
+		return slices.ContainsFunc(slices.Collect(maps.Values(h.now)), func(c Container) bool { return c.Name == a.Target.Name && c.State == Running })
 	}
-	return a.Do.Verb != VerbQuota && a.Do.Verb != VerbRemove && a.Do.Verb != VerbCreate && h.now[a.Target.ID].State == Running
+	return c.State == Running
 }
 
 // sort brings each list into order, without doubles; what was undone is not also listed as fine already.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,11 +181,23 @@ func (r *Runtime) make(ctx context.Context, s snapshot) error {
 		s.Config.Image = s.Image
 	}
 	var nets *network.NetworkingConfig
-	if first := string(s.Host.NetworkMode); s.Networks[first] != nil {
+	if first := s.firstNetwork(); first != "" {
 		nets = &network.NetworkingConfig{EndpointsConfig: map[string]*network.EndpointSettings{first: s.Networks[first]}}
 	}
 	_, err := r.cli.ContainerCreate(ctx, s.Config, s.Host, nets, nil, s.Name)
 	return err
+}
+
+// firstNetwork is the one to be made in: that of the network mode, or, where the mode is the default and the container was in
+// another network all the same, that one: else the engine would add its default bridge, and a second way out.
+func (s *snapshot) firstNetwork() string {
+	if mode := string(s.Host.NetworkMode); s.Networks[mode] != nil {
+		return mode
+	}
+	if names := slices.Sorted(maps.Keys(s.Networks)); s.Host.NetworkMode.IsDefault() && len(names) > 0 && s.Networks["bridge"] == nil {
+		return names[0]
+	}
+	return ""
 }
 
 // connect adds the networks that the container is not in yet: older engines take only one when they create.

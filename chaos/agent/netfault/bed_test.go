@@ -145,3 +145,6 @@ func prefix(addrs ...netip.Addr) []netip.Prefix {
 	}
 	return list
 }
+
+// deadline is when patience ends.
+func deadline() time.Time { return time.Now().Add(patience) }

@@ -19,6 +19,7 @@ const (
 	verdictPriority = 9
 	linePriority    = 10
 	dnsPriority     = -150
+	untrackPriority = -300 // before connection tracking at -200
 	maxSlots        = 40
 )
 
@@ -73,10 +74,17 @@ func compile(rules []*applied, iptables bool) []nft.Chain {
 		}
 		c.chains = append(c.chains, verdict)
 	}
+	untrack := false
 	for _, a := range rules {
 		if a.rule.DNS != nil {
 			c.dns(a)
 		}
+		untrack = untrack || a.rule.DNS != nil || a.rule.Duplicate > 0
+	}
+	if untrack {
+		hook := nft.Hook{Number: unix.NF_INET_LOCAL_OUT, Priority: untrackPriority}
+		rule := nft.Rule{Tag: "gauntlet: sent by itself", Exprs: slices.Concat(nft.Mark(localMark, ^uint32(0)), nft.Untrack())}
+		c.chains = append(c.chains, nft.Chain{Name: "untrack", Hook: &hook, Rules: []nft.Rule{rule}})
 	}
 	return c.chains
 }

@@ -17,6 +17,11 @@ const (
 	ownMarkMask = 0xffffff00
 )
 
+// localMark is on packets of our own that this namespace itself receives: doubles of what came in, answers in another's name.
+// They are routed through loopback, and connection tracking must not take them for connections of their own, which would
+// keep the true ones from being translated.
+const localMark = ownMark | 0xff
+
 func slotMark(slot int) uint32 { return ownMark | uint32(slot+1) }
 
 // injector sends whole IP packets in batches. It keeps the memory of those it has sent for the next ones.

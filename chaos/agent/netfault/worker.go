@@ -124,7 +124,7 @@ const smooth = 100e6
 func plans(r chaos.NetRule, slot int) []plan {
 	mark := slotMark(slot)
 	if r.DNS != nil {
-		return []plan{{number: queueNumber(slot, outRest), want: all, mark: mark, judge: resolver{rule: *r.DNS}}}
+		return []plan{{number: queueNumber(slot, outRest), want: all, mark: localMark, judge: resolver{rule: *r.DNS}}}
 	}
 	want := nothing
 	if r.BitsPerSecond > 0 {
@@ -136,7 +136,7 @@ func plans(r chaos.NetRule, slot int) []plan {
 	gso := !chancy(r) && (r.BitsPerSecond == 0 || r.BitsPerSecond >= smooth)
 	var list []plan
 	if goes(r, true) {
-		list = append(list, plan{number: queueNumber(slot, inAll), want: want, gso: gso, mark: mark, judge: newShaper(r, true)})
+		list = append(list, plan{number: queueNumber(slot, inAll), want: want, gso: gso, mark: localMark, judge: newShaper(r, true)})
 	}
 	if goes(r, false) {
 		j := newShaper(r, false)

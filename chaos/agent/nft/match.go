@@ -36,6 +36,9 @@ func Accept() []expr.Any { return verdict(expr.VerdictAccept, "") }
 // Drop makes the packet disappear.
 func Drop() []expr.Any { return verdict(expr.VerdictDrop, "") }
 
+// Untrack keeps connection tracking from seeing the packet, if it is before it (priority -200).
+func Untrack() []expr.Any { return []expr.Any{&expr.Notrack{}} }
+
 func verdict(kind expr.VerdictKind, chain string) []expr.Any {
 	return []expr.Any{&expr.Verdict{Kind: kind, Chain: chain}}
 }

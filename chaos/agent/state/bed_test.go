@@ -20,10 +20,10 @@ import (
 	"gauntlet/compose"
 )
 
-const patience = 60 * time.Second
+const patience = 2 * time.Minute // a bound, for busy machines; a RabbitMQ alone takes 10 s to start
 
 // postgresImage is built as for the topologies, unless it is there.
-func postgresImage(t *testing.T) string {
+func postgresImage(t testing.TB) string {
 	t.Helper()
 	statetest.NeedDocker(t)
 	e, err := compose.Check(t.Context())
@@ -73,7 +73,7 @@ func (p pg) number(ctx context.Context, sql string) (n int64, err error) {
 }
 
 // worker is a Worker that is closed with the test.
-func worker(t *testing.T) *state.Worker {
+func worker(t testing.TB) *state.Worker {
 	t.Helper()
 	w := state.New()
 	t.Cleanup(func() {

@@ -16,6 +16,9 @@ import (
 
 func TestOnBrokers(t *testing.T) {
 	statetest.NeedDocker(t)
+	if testing.Short() {
+		t.Skip("-short: not tested on real servers: redis, rabbitmq")
+	}
 	t.Parallel()
 	c := statetest.Brokers(t)
 	kv := redisOf(t, c.Ports[6379])

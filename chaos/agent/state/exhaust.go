@@ -75,7 +75,7 @@ func newExhaust(id string, s chaos.StateChange) *exhaust {
 func (e *exhaust) apply(ctx context.Context) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	err := e.fill(ctx)
+	err := patient(ctx, e.fill)
 	if err == nil && len(e.held) == 0 {
 		err = fmt.Errorf("%w: the server refuses the first one: %s", chaos.ErrWrongState, e.refusal)
 	}
@@ -188,7 +188,7 @@ func (e *exhaust) check(ctx context.Context) error {
 		return fmt.Errorf("%s: no connections are held", e.s.Server)
 	}
 	e.pingSome(ctx)
-	if err := e.fill(ctx); err != nil {
+	if err := patient(ctx, e.fill); err != nil {
 		return fmt.Errorf("%s: %d connections held: %w", e.s.Server, len(e.held), err)
 	}
 	if len(e.held) == 0 {

@@ -20,7 +20,11 @@ type flush struct{ s chaos.StateChange }
 func (f *flush) apply(ctx context.Context) (string, error) {
 	c := redisClient(f.s, 1)
 	defer c.Close()
-	before, err := redisKeys(ctx, c)
+	var before int
+	err := patient(ctx, func(ctx context.Context) (err error) {
+		before, err = redisKeys(ctx, c)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}

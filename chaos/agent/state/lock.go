@@ -19,6 +19,7 @@ type lock struct {
 
 	conn  *pgx.Conn // nil: this process holds nothing
 	table table
+	pid   int // of the session
 }
 
 // table is what the server calls the table.
@@ -48,7 +49,11 @@ func (l *lock) apply(ctx context.Context) (proof string, err error) {
 	if err := until(ctx, proveLimit, l.take); err != nil {
 		return "", fmt.Errorf("postgres: lock table %s: %w", l.s.Table, err)
 	}
-	return l.prove(ctx)
+	waiting, err := l.see(ctx)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("postgres: pg_locks shows %s locked in ACCESS EXCLUSIVE mode by backend %d, %d waiting", l.table.name, l.pid, waiting), nil
 }
 
 // open connects and finds the table.
@@ -61,7 +66,10 @@ func (l *lock) open(ctx context.Context) error {
 		return err
 	}
 	var n int
-	err = pgRow(ctx, conn, tableSQL, []any{l.s.Table}, []any{&l.table.oid, &l.table.name})
+	err = pgRow(ctx, conn, "select pg_backend_pid()", nil, []any{&l.pid})
+	if err == nil {
+		err = pgRow(ctx, conn, tableSQL, []any{l.s.Table}, []any{&l.table.oid, &l.table.name})
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = final{fmt.Errorf("there is no table %s in database %s", l.s.Table, l.s.Database)}
 	}
@@ -94,37 +102,32 @@ func (l *lock) take(ctx context.Context) error {
 	return errors.Join(err, pgExec(ctx, l.conn, askLimit, "rollback"))
 }
 
-const heldSQL = `select pid, (select count(*) from pg_locks w where w.relation = l.relation and w.database = l.database and not w.granted)
-	from pg_locks l where relation = $1 and database = (select oid from pg_database where datname = current_database())
-	and mode = 'AccessExclusiveLock' and granted`
+const heldSQL = `select (select count(*) from pg_locks w where w.relation = l.relation and w.database = l.database and not w.granted)
+	from pg_locks l where pid = $1 and relation = $2 and mode = 'AccessExclusiveLock' and granted`
 
-// prove sees the lock from another connection; if the server takes no more of them, from its own.
-func (l *lock) prove(ctx context.Context) (string, error) {
-	var pid, waiting int
-	err := pgAsk(ctx, l.s, heldSQL, []any{l.table.oid}, []any{&pid, &waiting})
+// see looks for the lock from another connection, because a question that takes too long costs the connection. If the server
+// takes no more of them, it asks on the session itself. It returns how many wait for the table.
+func (l *lock) see(ctx context.Context) (waiting int, err error) {
+	args, into := []any{l.pid, l.table.oid}, []any{&waiting}
+	err = patient(ctx, func(ctx context.Context) error { return pgAsk(ctx, l.s, heldSQL, args, into) })
 	if pgRefuses(err) {
-		err = pgRow(ctx, l.conn, heldSQL, []any{l.table.oid}, []any{&pid, &waiting})
+		err = pgRow(ctx, l.conn, heldSQL, args, into)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = fmt.Errorf("pg_locks does not show the lock of backend %d on %s", l.pid, l.table.name)
 	}
 	if err != nil {
-		return "", fmt.Errorf("postgres: pg_locks does not show the lock on %s: %w", l.table.name, err)
+		return 0, fmt.Errorf("postgres: %w", err)
 	}
-	return fmt.Sprintf("postgres: pg_locks shows %s locked in ACCESS EXCLUSIVE mode by backend %d, %d waiting", l.table.name, pid, waiting), nil
+	return waiting, nil
 }
-
-const stillHeldSQL = `select exists (select from pg_locks where relation = $1 and pid = pg_backend_pid() and mode = 'AccessExclusiveLock' and granted)`
 
 func (l *lock) check(ctx context.Context) error {
 	if l.conn == nil {
 		return errors.New("postgres: the lock is not held")
 	}
-	held := false
-	if err := pgRow(ctx, l.conn, stillHeldSQL, []any{l.table.oid}, []any{&held}); err != nil {
-		return fmt.Errorf("postgres: the session that holds %s is lost: %w", l.table.name, err)
-	}
-	if !held {
-		return fmt.Errorf("postgres: %s is not locked any more", l.table.name)
-	}
-	return nil
+	_, err := l.see(ctx)
+	return err
 }
 
 func (l *lock) clear(ctx context.Context) error {

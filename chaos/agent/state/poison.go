@@ -23,7 +23,11 @@ type poison struct {
 func (p *poison) apply(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, proveLimit)
 	defer cancel()
-	conn, err := amqpConnect(ctx, p.s, askerName)
+	var conn *amqp.Connection
+	err := patient(ctx, func(ctx context.Context) (err error) {
+		conn, err = amqpConnect(ctx, p.s, askerName)
+		return err
+	})
 	if err != nil {
 		return "", fmt.Errorf("rabbitmq: %w", err)
 	}

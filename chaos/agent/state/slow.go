@@ -13,21 +13,26 @@ import (
 )
 
 // slowReplay keeps a replica's replay s.Delay behind what it receives: readers see old data, and what is received is safe. It pauses
-// replay, and each 50 ms lets it go on to the position that was received s.Delay ago. PostgreSQL 13 or later, a role that may call
+// replay, and from time to time lets it go on to the position that was received s.Delay ago. PostgreSQL 13 or later, a role that may call
 // pg_wal_replay_pause (superusers may).
+//
+// Patroni resumes a paused replay in each of its rounds (from PostgreSQL 14 on). Once that was seen, replay is watched and paused again
+// after a millisecond or a few, in which most or all of the backlog is replayed. So with Patroni the lag comes to one round (its
+// loop_wait) or a little more, and is nothing right after it; the proof says so.
 //
 // Note: recovery_min_apply_delay would need no agent. But Patroni removes it within one round (its check_recovery_conf compares the
 // setting, _sanitize_auto_conf deletes it), and where nobody removes it, it stays on disk and is copied to new replicas. A pause
-// lives in shared memory: a restart ends it, Patroni leaves it alone, and a promotion ends it too.
+// lives in shared memory: a restart or a promotion ends it.
 type slowReplay struct {
 	id string
 	s  chaos.StateChange
 
-	mu    sync.Mutex // of the next three
-	conn  *pgx.Conn
-	past  past
-	err   error // of the last step
-	steps int   // how often replay was let go on
+	mu   sync.Mutex // of the next five
+	conn *pgx.Conn
+	past past
+	err  error // of the last step
+	held bool  // replay was paused at the last look
+	foe  bool  // somebody else resumed replay
 
 	stop context.CancelFunc // nil: nobody steers
 	wg   sync.WaitGroup
@@ -51,19 +56,35 @@ func (r *replay) ask(ctx context.Context, conn *pgx.Conn) error {
 const pauseSQL, resumeSQL = "select pg_wal_replay_pause()", "select pg_wal_replay_resume()"
 
 // stepSQL lets replay go on until it has reached a position. It runs in the server, because a question takes longer than
-// thousands of records: it looks all the time for 20 ms, which is enough on most machines, and then each millisecond.
+// thousands of records. The first round changes nothing: it has the server plan all statements, so that nothing delays the second,
+// which looks all the time for 20 ms, enough on most machines, and then each millisecond.
 const stepSQL = `do $$
+declare t timestamptz;
+begin
+	for round in 1..2 loop
+		if round = 2 then perform pg_wal_replay_resume(); end if;
+		t := clock_timestamp();
+		while pg_last_wal_replay_lsn() < '%s' and clock_timestamp() < t + interval '1500 ms' loop
+			if clock_timestamp() > t + interval '20 ms' then perform pg_sleep(0.001); end if;
+			exit when round = 1;
+		end loop;
+		perform pg_wal_replay_pause();
+	end loop;
+end $$`
+
+// watchSQL looks each millisecond for so many milliseconds whether somebody has resumed replay, and pauses it again.
+const watchSQL = `do $$
 declare t timestamptz := clock_timestamp();
 begin
-	perform pg_wal_replay_resume();
-	while pg_last_wal_replay_lsn() < '%s' and clock_timestamp() < t + interval '1500 ms' loop
-		if clock_timestamp() > t + interval '20 ms' then perform pg_sleep(0.001); end if;
+	while clock_timestamp() < t + interval '%d ms' loop
+		if not pg_is_wal_replay_paused() then perform pg_wal_replay_pause(); end if;
+		perform pg_sleep(0.001);
 	end loop;
-	perform pg_wal_replay_pause();
 end $$`
 
 const (
-	steerEvery = 50 * time.Millisecond
+	steerMin   = 50 * time.Millisecond // between two looks; also a 20th of the delay, because the server logs each pause
+	steerMax   = 500 * time.Millisecond
 	stepLimit  = 3 * time.Second
 	seeLimit   = 1500 * time.Millisecond // to see WAL held back; without writes there is none
 	minVersion = 130000
@@ -75,11 +96,8 @@ func lsn(at int64) string { return fmt.Sprintf("%X/%X", uint64(at)>>32, uint32(a
 func (r *slowReplay) apply(ctx context.Context) (proof string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.connect(ctx); err != nil {
-		return "", fmt.Errorf("postgres: %w", err)
-	}
 	var now replay
-	if err := r.begin(ctx, &now); err != nil {
+	if err := patient(ctx, func(ctx context.Context) error { return r.begin(ctx, &now) }); err != nil {
 		r.disconnect()
 		return "", fmt.Errorf("postgres: %w", err)
 	}
@@ -88,6 +106,7 @@ func (r *slowReplay) apply(ctx context.Context) (proof string, err error) {
 		return "", errors.Join(fmt.Errorf("postgres: pause replay: %w", err), r.resumeAnyway(ctx, err))
 	}
 	r.past.add(time.Now(), *now.received)
+	r.held = true
 	steer, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.wg.Go(func() { r.steer(steer) })
@@ -104,6 +123,9 @@ func (r *slowReplay) resumeAnyway(ctx context.Context, err error) error {
 
 // begin refuses what can't be slowed down, or was already.
 func (r *slowReplay) begin(ctx context.Context, now *replay) error {
+	if err := r.connect(ctx); err != nil {
+		return err
+	}
 	if err := now.ask(ctx, r.conn); err != nil {
 		return err
 	}
@@ -132,11 +154,18 @@ func (r *slowReplay) seen(ctx context.Context) string {
 		}
 		return nil
 	})
-	if err != nil {
-		return "; nothing came in that could be held back yet"
+	words := "; nothing came in that could be held back yet"
+	if err == nil {
+		words = fmt.Sprintf("; %d bytes are held back", *now.received-*now.replayed)
 	}
-	return fmt.Sprintf("; %d bytes are held back", *now.received-*now.replayed)
+	patroni := false
+	if err := pgRow(ctx, r.conn, patroniSQL, nil, []any{&patroni}); err == nil && patroni {
+		words += "; Patroni is there and resumes replay in each of its rounds, so the lag comes to about one round (loop_wait) at most"
+	}
+	return words
 }
+
+const patroniSQL = `select exists (select from pg_stat_activity where application_name ilike 'patroni%')`
 
 // connect makes the connection if there is none.
 func (r *slowReplay) connect(ctx context.Context) error {
@@ -156,7 +185,7 @@ func (r *slowReplay) disconnect() {
 
 // steer keeps replay behind until ctx ends. A server that is away is tried again.
 func (r *slowReplay) steer(ctx context.Context) {
-	tick := time.NewTicker(steerEvery)
+	tick := time.NewTicker(r.every())
 	defer tick.Stop()
 	for {
 		select {
@@ -169,6 +198,8 @@ func (r *slowReplay) steer(ctx context.Context) {
 		}
 	}
 }
+
+func (r *slowReplay) every() time.Duration { return min(max(r.s.Delay/20, steerMin), steerMax) }
 
 var errPromoted = errors.New("it is no replica any more")
 
@@ -187,14 +218,22 @@ func (r *slowReplay) step(ctx context.Context) error {
 	if now.received == nil || now.replayed == nil {
 		return errors.New("it does not receive by streaming")
 	}
+	r.foe = r.foe || r.held && !now.paused
+	r.held = true
+	if err := r.let(ctx, now); err != nil || !r.foe {
+		return err
+	}
+	return pgExec(ctx, r.conn, stepLimit, fmt.Sprintf(watchSQL, r.every().Milliseconds()))
+}
+
+// let lets replay go on if it is too far behind, and leaves it paused.
+func (r *slowReplay) let(ctx context.Context, now replay) error {
 	at := time.Now()
 	r.past.add(at, *now.received)
-	goal, known := r.past.at(at.Add(-r.s.Delay))
-	switch {
-	case known && goal > *now.replayed:
-		r.steps++
+	if goal, known := r.past.at(at.Add(-r.s.Delay)); known && goal > *now.replayed {
 		return pgExec(ctx, r.conn, stepLimit, fmt.Sprintf(stepSQL, lsn(goal)))
-	case !now.paused: // such as after a restart
+	}
+	if !now.paused {
 		return pgExec(ctx, r.conn, askLimit, pauseSQL)
 	}
 	return nil
@@ -205,7 +244,7 @@ func (r *slowReplay) check(ctx context.Context) error {
 	if r.stop == nil {
 		return errors.New("postgres: replay is not held back")
 	}
-	return until(ctx, askLimit, func(ctx context.Context) error {
+	return until(ctx, proveLimit/2, func(ctx context.Context) error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		if r.err != nil {

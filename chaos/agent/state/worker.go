@@ -125,6 +125,18 @@ type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
+// patient asks again, for up to 10 s, as long as an answer takes too long: a busy server is not one that says no.
+func patient(ctx context.Context, ask func(ctx context.Context) error) error {
+	return until(ctx, proveLimit, func(ctx context.Context) error {
+		err := ask(ctx)
+		var slow interface{ Timeout() bool }
+		if err == nil || errors.As(err, &slow) && slow.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return final{err}
+	})
+}
+
 // until asks again and again until the answer is nil or final, or limit or ctx ends, and returns the last answer.
 func until(ctx context.Context, limit time.Duration, ask func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)

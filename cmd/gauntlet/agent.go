@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,7 +48,7 @@ func beAgent(ctx context.Context, f agentFlags) error {
 	for _, v := range f.verbs {
 		w, err := worker(chaos.Verb(v), f)
 		if err != nil {
-			return err
+			w = unable{err} // the other verbs may be all that is asked for
 		}
 		workers[chaos.Verb(v)] = w
 	}
@@ -66,5 +67,18 @@ func worker(v chaos.Verb, f agentFlags) (agent.Worker, error) {
 	case chaos.VerbResource:
 		return resource.New(f.target, f.pid), nil
 	}
-	return nil, fmt.Errorf("no agent does %q", v)
+	return nil, errors.New("no agent does that")
 }
+
+// unable is a worker that could not be made, such as one for network faults on a kernel without nftables.
+type unable struct{ why error }
+
+// Apply says why it can't.
+func (u unable) Apply(_ context.Context, _ string, op chaos.Op) (string, error) {
+	return "", fmt.Errorf("%w: %s: %w", chaos.ErrUnsupported, op.Verb, u.why)
+}
+
+// Check, Clear and Close have nothing to do: nothing was applied.
+func (unable) Check(context.Context, string) error           { return chaos.ErrEndedEarly }
+func (unable) Clear(context.Context, string, chaos.Op) error { return nil }
+func (unable) Close() error                                  { return nil }

@@ -21,7 +21,8 @@ func between(got, low, high float64) error {
 	return nil
 }
 
-// TestOnContainers applies each kind to a container, looks at it from outside, clears it and looks again.
+// TestOnContainers applies each kind to a container, looks at it from outside, clears it and looks again. It is one test, so that
+// it waits for its turn on the machine once.
 func TestOnContainers(t *testing.T) {
 	b := newBed(t)
 	target := b.newTarget(t)
@@ -30,7 +31,9 @@ func TestOnContainers(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { testMemory(t, target, worker) })
 	t.Run("io", func(t *testing.T) { testIO(t, target, worker) })
 	t.Run("disk", func(t *testing.T) { testDisk(t, target, worker) })
-	t.Run("killed", func(t *testing.T) { testWorkerIsKilled(t, target, worker, observer) })
+	t.Run("worker is killed", func(t *testing.T) { testWorkerIsKilled(t, target, worker, observer) })
+	t.Run("target ends", func(t *testing.T) { testTargetEnds(t, b) })
+	t.Run("out of memory", func(t *testing.T) { testOutOfMemory(t, b) })
 }
 
 func testCPU(t *testing.T, target, worker, observer *box) {
@@ -150,9 +153,8 @@ func testWorkerIsKilled(t *testing.T, target, worker, observer *box) {
 	}
 }
 
-// TestTargetEnds: what a worker has in a target's cgroup must not be in the way of its end, nor of its next life.
-func TestTargetEnds(t *testing.T) {
-	b := newBed(t)
+// testTargetEnds: what a worker has in a target's cgroup must not be in the way of its end, nor of its next life.
+func testTargetEnds(t *testing.T, b *bed) {
 	target := b.newTarget(t)
 	worker := b.newWorker(t, target)
 	worker.apply(t, "cpu", chaos.ResourceLoad{CPUs: 0.5})
@@ -171,9 +173,8 @@ func TestTargetEnds(t *testing.T) {
 	worker.clear(t, "disk", chaos.ResourceLoad{DiskPath: "/data", DiskBytes: 1 << 20}) // of a life that is over, by the folder held open
 }
 
-// TestOutOfMemory: a share of 1 is a crash.
-func TestOutOfMemory(t *testing.T) {
-	b := newBed(t)
+// testOutOfMemory: a share of 1 is a crash.
+func testOutOfMemory(t *testing.T, b *bed) {
 	target := b.newTarget(t)
 	worker := b.newWorker(t, target)
 	load := chaos.ResourceLoad{MemoryShare: 1}

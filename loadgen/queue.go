@@ -32,6 +32,10 @@ func (q *queue) close() {
 	q.filled.Signal()
 }
 
+// keptCapacity is how many samples a buffer may hold to be used again: one that a stall of the consumer made large is given
+// back.
+const keptCapacity = 1 << 14
+
 // drain calls emit for each sample until the queue is closed and empty. The two buffers take turns.
 func (q *queue) drain(emit func(Sample)) {
 	var batch []Sample
@@ -39,6 +43,9 @@ func (q *queue) drain(emit func(Sample)) {
 		q.mu.Lock()
 		for len(q.buf) == 0 && !q.closed {
 			q.filled.Wait()
+		}
+		if cap(batch) > keptCapacity {
+			batch = nil
 		}
 		batch, q.buf = q.buf, batch[:0]
 		q.mu.Unlock()

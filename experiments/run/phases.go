@@ -36,13 +36,23 @@ func (r *runner) observe(ctx context.Context, rec *recorder) (map[string]uint64,
 		return watch.Run(watchCtx, r.origin, probe.Sink{Point: rec.point, Change: rec.Change})
 	})
 	beside.Go(func() error { return r.events(watchCtx, rt, rec) })
-	planned, err := r.phases(ctx, rec, watch, chaos.WithRoles(rt, rolesOf(watch)))
+	planned, err := r.phasesWithRoles(ctx, rec, watch, rt)
 	if err == nil {
 		r.readBack(ctx, rec, watch)
 	}
 	rec.phase("down")
 	stop()
 	return planned, errors.Join(err, beside.Wait())
+}
+
+// phasesWithRoles runs the phases on containers whose live roles are known.
+func (r *runner) phasesWithRoles(ctx context.Context, rec *recorder, watch probe.Watch, rt *docker.Runtime) (map[string]uint64, error) {
+	who, err := r.liveRoles(watch, rt)
+	if err != nil {
+		r.explain(ctx, rec, err)
+		return nil, err
+	}
+	return r.phases(ctx, rec, watch, chaos.WithRoles(rt, who))
 }
 
 // events records what the engine reports. A stream that breaks is noted: what happened unseen can't be explained.

@@ -165,7 +165,9 @@ func Recorded(name, source string) (Experiment, error) {
 		}
 		return t, err
 	})
-	e.Topology = topology
+	if e.Attach == nil {
+		e.Topology = topology
+	}
 	return e, err
 }
 

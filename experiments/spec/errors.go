@@ -81,7 +81,11 @@ func among(what, name string, names []string) string {
 func nearest(word string, names []string) string {
 	best, least := "", 3
 	for _, n := range names {
-		if d := edits(strings.ToLower(word), strings.ToLower(n)); d < least && d < len(word) {
+		d := edits(strings.ToLower(word), strings.ToLower(n))
+		if d == 2 && !sameStart(word, n) {
+			continue // two slips of which one is at the very beginning: rather another word
+		}
+		if d < least && d < len(word) {
 			best, least = n, d
 		}
 	}
@@ -92,6 +96,10 @@ func nearest(word string, names []string) string {
 		return names[i]
 	}
 	return ""
+}
+
+func sameStart(a, b string) bool {
+	return a != "" && b != "" && strings.EqualFold(a[:1], b[:1])
 }
 
 // longestWord bounds edits, whose cost grows with the product of the lengths. No name is longer.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gauntlet/chaos"
+	"gauntlet/chaos/roles"
 	"gauntlet/loadgen"
 )
 
@@ -22,6 +23,7 @@ type Experiment struct {
 	Steps    []chaos.Step
 	Goals    []Goal
 	Aborts   []Abort
+	Roles    []roles.Declared // live roles that the user defines, beside those that are known
 }
 
 // Phases are the lengths of the run's parts under load. Fault lasts from the first step's start to the last one's end.

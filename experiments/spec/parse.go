@@ -33,7 +33,7 @@ const unknown time.Duration = -1
 const minBaseline = 5 * time.Second
 
 var (
-	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort"}
+	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles"}
 	phaseKeys      = []string{"warm", "baseline", "recovery"}
 )
 
@@ -74,7 +74,8 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	if e.Attach == nil {
 		e.Topology = t.Name
 	}
-	e.Steps = p.steps(o, scene{e.Phases, t, e.Seed})
+	e.Roles = p.roles(o)
+	e.Steps = p.steps(o, scene{e.Phases, withRoles(t, e.Roles), e.Seed})
 	p.spikesFit(o, *e)
 	e.Goals = p.goals(o, *e, t)
 	e.Aborts = p.aborts(o, *e)

@@ -60,7 +60,7 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 // Each key that the parser knows has a row, and each default is the one that the parser uses.
 func TestReadmeListsTheKeys(t *testing.T) {
 	text := readme(t)
-	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys, sequenceKeys, parallelKeys, memberKeys, chanceKeys, abortKeys, attachKeys} {
+	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys, sequenceKeys, parallelKeys, memberKeys, chanceKeys, abortKeys, attachKeys, roleKeys} {
 		for _, k := range keys {
 			hasRow(t, text, "| `"+k+"` | ")
 		}
@@ -93,7 +93,7 @@ func TestReadmeExamplesParse(t *testing.T) {
 	}
 	for i, b := range blocks {
 		text, _, _ := strings.Cut(b, "```")
-		if strings.HasPrefix(text, "abort:") {
+		if strings.HasPrefix(text, "abort:") || strings.HasPrefix(text, "roles:") {
 			text += "steps: [{at: 20s, for: 1s, on: {tier: web}, fault: {kind: kill}}]\n"
 		}
 		if !strings.HasPrefix(text, "claim:") {

@@ -169,7 +169,7 @@ func choose(all []Project, name string) (Project, error) {
 	case 1:
 		return running[0], nil
 	}
-	return Project{}, fmt.Errorf("%w was named, and several run: say which one with --project; %s", ErrNoProject, listProjects(running))
+	return Project{}, fmt.Errorf("%w was named, and several run: say which one with --project (or --topology, for one of ours); %s", ErrNoProject, listProjects(running))
 }
 
 func listProjects(all []Project) string {

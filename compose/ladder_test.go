@@ -18,7 +18,7 @@ var long = flag.Bool("long", false, "start every topology, not only a small one"
 
 // Whatever else is wrong with a file, Compose itself reads it.
 func TestComposeReadsEveryTopology(t *testing.T) {
-	e := needsDocker(t)
+	e := engine(t)
 	dir := t.TempDir()
 	for _, top := range All() {
 		args := append([]string{}, e.compose[1:]...)

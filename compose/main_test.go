@@ -13,6 +13,14 @@ import (
 // says that this is meant.
 func needsDocker(t *testing.T) *Engine {
 	t.Helper()
+	e := engine(t)
+	exclusive.Turn(t)
+	return e
+}
+
+// engine is needsDocker for tests that start nothing and need no turn.
+func engine(t *testing.T) *Engine {
+	t.Helper()
 	if os.Getenv("GAUNTLET_DOCKER") == "off" {
 		t.Skip("GAUNTLET_DOCKER=off: not tested on real containers: " + t.Name())
 	}
@@ -22,7 +30,6 @@ func needsDocker(t *testing.T) *Engine {
 	if err != nil {
 		t.Fatalf("%v\n(GAUNTLET_DOCKER=off leaves out the tests that need Docker)", err)
 	}
-	exclusive.Turn(t)
 	return e
 }
 

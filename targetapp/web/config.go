@@ -4,7 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strconv"
+	"strings"
+	"time"
 
 	"gauntlet/targetapp/postgres"
 )
@@ -13,6 +17,7 @@ import (
 const (
 	SessionsSigned = "signed" // in signed tokens, the default
 	SessionsLocal  = "local"  // in the memory of the node that logged the user in
+	SessionsShared = "shared" // in Redis, whose master the sentinels know
 )
 
 // Config of a web node.
@@ -23,6 +28,15 @@ type Config struct {
 	Secret     string // APP_SECRET, shared by all web nodes
 	Idempotent bool   // APP_IDEMPOTENT, default true
 	Sessions   string // APP_SESSIONS
+
+	Sentinels    []string // APP_SENTINELS, host:port with commas; needed by shared sessions
+	SentinelName string   // APP_SENTINEL_NAME, what the sentinels call the store, default "sessions"
+
+	Photos  string        // APP_PHOTOS, the folder of uploaded photos, default the system's temporary one
+	PageAge time.Duration // APP_PAGE_AGE, for which an edge may keep pages, whole seconds; default 0: nothing is said about it
+
+	Cache      map[string]string // APP_CACHE, nodes as name=host:port with commas; none: no cache
+	CacheNaive bool              // APP_CACHE_NAIVE: without guards against stampedes, default false
 }
 
 // ReadConfig reads the configuration from the environment and reports all mistakes at once.
@@ -39,15 +53,56 @@ func ReadConfig(env func(string) string) (Config, error) {
 	if c.Members, err = postgres.ParseMembers(env("APP_DATABASES")); err != nil {
 		errs = append(errs, err)
 	}
-	if s := env("APP_IDEMPOTENT"); s != "" {
-		if c.Idempotent, err = strconv.ParseBool(s); err != nil {
-			errs = append(errs, fmt.Errorf("APP_IDEMPOTENT is %q, want true or false", s))
+	c.Photos = cmp.Or(env("APP_PHOTOS"), os.TempDir())
+	if s := env("APP_PAGE_AGE"); s != "" {
+		if c.PageAge, err = time.ParseDuration(s); err != nil || c.PageAge < time.Second {
+			errs = append(errs, fmt.Errorf("APP_PAGE_AGE is %q, want a time from 1s", s))
 		}
 	}
+	errs = append(errs, boolean(env, "APP_IDEMPOTENT", &c.Idempotent), boolean(env, "APP_CACHE_NAIVE", &c.CacheNaive))
+	errs = append(errs, c.readSessions(env), c.readCache(env("APP_CACHE")))
+	return c, errors.Join(errs...)
+}
+
+// boolean reads true or false into v, which keeps its value if nothing is said.
+func boolean(env func(string) string, name string, v *bool) error {
+	s := env(name)
+	if s == "" {
+		return nil
+	}
+	b, err := strconv.ParseBool(s)
+	if err != nil {
+		return fmt.Errorf("%s is %q, want true or false", name, s)
+	}
+	*v = b
+	return nil
+}
+
+func (c *Config) readSessions(env func(string) string) error {
+	c.SentinelName = cmp.Or(env("APP_SENTINEL_NAME"), "sessions")
 	switch c.Sessions = cmp.Or(env("APP_SESSIONS"), SessionsSigned); c.Sessions {
 	case SessionsSigned, SessionsLocal:
-	default:
-		errs = append(errs, fmt.Errorf("APP_SESSIONS is %q, want %s or %s", c.Sessions, SessionsSigned, SessionsLocal))
+		return nil
+	case SessionsShared:
+		if c.Sentinels = strings.FieldsFunc(env("APP_SENTINELS"), func(r rune) bool { return r == ',' || r == ' ' }); len(c.Sentinels) == 0 {
+			return errors.New("APP_SENTINELS is empty; shared sessions need the sentinels, as host:port with commas")
+		}
+		return nil
 	}
-	return c, errors.Join(errs...)
+	return fmt.Errorf("APP_SESSIONS is %q, want %s, %s or %s", c.Sessions, SessionsSigned, SessionsLocal, SessionsShared)
+}
+
+func (c *Config) readCache(nodes string) error {
+	if nodes == "" {
+		return nil
+	}
+	c.Cache = map[string]string{}
+	for part := range strings.SplitSeq(nodes, ",") {
+		name, addr, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if _, _, err := net.SplitHostPort(addr); !ok || name == "" || err != nil {
+			return fmt.Errorf("APP_CACHE: node %q is not of the form name=host:port", part)
+		}
+		c.Cache[name] = addr
+	}
+	return nil
 }

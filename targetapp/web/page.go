@@ -21,10 +21,11 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b bytes.Buffer
-	if err := feedPage.Execute(&b, map[string]any{"Posts": posts, "Server": s.name, "Database": at.Node}); err != nil {
+	if err := feedPage.Execute(&b, map[string]any{"Posts": posts, "Style": stylePath, "Server": s.name, "Database": at.Node}); err != nil {
 		s.broken(w, r, 0, err)
 		return
 	}
+	s.shared(w, r)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Write(b.Bytes())
 }

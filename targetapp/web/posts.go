@@ -33,6 +33,7 @@ func (s *Server) feed(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, 0, err)
 		return
 	}
+	s.shared(w, r)
 	answer(w, http.StatusOK, map[string]any{"posts": posts})
 }
 
@@ -52,6 +53,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, 0, err)
 		return
 	}
+	s.shared(w, r)
 	answer(w, http.StatusOK, p)
 }
 
@@ -61,10 +63,8 @@ type created struct {
 }
 
 func (s *Server) addPost(w http.ResponseWriter, r *http.Request) {
-	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	user, err := s.sessions.User(r.Context(), bearer)
-	if err != nil {
-		s.noSession(w, r, err)
+	user, ok := s.user(w, r)
+	if !ok {
 		return
 	}
 	var in struct{ Text string }
@@ -84,6 +84,16 @@ func (s *Server) addPost(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set(seenHeader, at.Seen.String())
 	answer(w, http.StatusCreated, created{id, op})
+}
+
+// user is who sent the request; it answers 401 or 503 itself if that is nobody or cannot be told.
+func (s *Server) user(w http.ResponseWriter, r *http.Request) (int64, bool) {
+	bearer, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	user, err := s.sessions.User(r.Context(), bearer)
+	if err != nil {
+		s.noSession(w, r, err)
+	}
+	return user, err == nil
 }
 
 func opID(r *http.Request) (*int64, error) {

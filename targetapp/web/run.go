@@ -9,9 +9,7 @@ import (
 	"net/http"
 	"time"
 
-	"gauntlet/targetapp/postgres"
-	"gauntlet/targetapp/session"
-	"gauntlet/targetapp/token"
+	"gauntlet/targetapp/photo"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -25,38 +23,24 @@ const (
 
 // Run serves until ctx ends and then drains. It returns an error if the configuration is wrong, the port is taken, or
 // requests had to be cut off.
-func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
+func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done error) {
 	cfg, err := ReadConfig(env)
 	if err != nil {
 		return err
 	}
-	sessions, err := openSessions(cfg)
+	parts, err := open(cfg, log)
+	defer func() { done = errors.Join(done, parts.close()) }()
 	if err != nil {
 		return err
 	}
-	router, err := postgres.Open(cfg.Members, cfg.Name, log)
-	if err != nil {
-		return err
-	}
-	defer router.Close()
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on APP_LISTEN: %w", err)
 	}
-	store := &postgres.Store{Router: router, App: cfg.Name, Idempotent: cfg.Idempotent}
-	return serve(ctx, l, New(cfg.Name, store, router, sessions, log), router.Run)
-}
-
-// openSessions makes the place where sessions live.
-func openSessions(cfg Config) (Sessions, error) {
-	if cfg.Sessions == SessionsLocal {
-		return session.NewLocal(cfg.Name), nil
-	}
-	signer, err := token.NewSigner(cfg.Secret)
-	if err != nil {
-		return nil, fmt.Errorf("APP_SECRET: %w", err)
-	}
-	return session.Signed{Signer: signer}, nil
+	s := New(cfg.Name, parts.store, parts.router, parts.sessions, log)
+	s.metrics.registry.MustRegister(parts.metrics...)
+	s.checks, s.pageAge, s.album = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}
+	return serve(ctx, l, s, parts.router.Run)
 }
 
 // serve answers on l until ctx ends. Checks of the databases (watch) go on until the last request is answered.

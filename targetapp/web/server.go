@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/logs"
+	"gauntlet/targetapp/photo"
 	"gauntlet/targetapp/postgres"
 )
 
@@ -52,6 +53,9 @@ type Server struct {
 	metrics  *metrics
 	mux      *http.ServeMux
 	reads    *gate
+	checks   []func(context.Context) error // of what the node cannot be ready without, beside the database
+	pageAge  time.Duration                 // for which other caches may keep pages; 0: nothing is said about it
+	album    photo.Album
 	draining atomic.Bool
 }
 
@@ -67,6 +71,9 @@ func New(name string, store Store, routes Routes, sessions Sessions, log *slog.L
 	s.handle("POST /posts", "add_post", writes, s.addPost)
 	s.handle("POST /login", "login", logins, s.login)
 	s.handle("POST /signup", "signup", logins, s.signup)
+	s.handle("POST /photos", "add_photo", logins, s.addPhoto)
+	s.handle("GET /photos/{name}", "photo", s.reads, s.photo)
+	s.handle("GET /static/{name}", "static", s.reads, s.static)
 	s.handle("GET /health", "health", nil, s.health)
 	s.handle("GET /ready", "ready", nil, s.ready)
 	s.handle("GET /route", "route", nil, s.route)
@@ -91,6 +98,10 @@ func (s *Server) served(w http.ResponseWriter, db string) {
 // handle registers h for pattern: counted as op, at most as many at once as g lets in (nil: no bound).
 func (s *Server) handle(pattern, op string, g *gate, h http.HandlerFunc) {
 	count := s.metrics.op(op)
+	limit := int64(maxBody)
+	if op == "add_photo" {
+		limit = photo.MaxBytes + 1
+	}
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		rec := &recorder{ResponseWriter: w, code: http.StatusOK}
@@ -102,7 +113,7 @@ func (s *Server) handle(pattern, op string, g *gate, h http.HandlerFunc) {
 			return
 		}
 		defer g.leave()
-		r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(rec, r.Body, limit)
 		h(rec, r)
 	})
 }

@@ -1,10 +1,13 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +17,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/password"
+	"gauntlet/targetapp/photo"
 	"gauntlet/targetapp/postgres"
 	"gauntlet/targetapp/session"
 	"gauntlet/targetapp/token"
@@ -274,15 +278,15 @@ func get(url string) int {
 }
 
 func TestReadConfig(t *testing.T) {
-	env := map[string]string{"APP_NAME": "web1", "APP_DATABASES": "db1=h:1", "APP_IDEMPOTENT": "false"}
+	env := map[string]string{"APP_NAME": "web1", "APP_DATABASES": "db1=h:1", "APP_IDEMPOTENT": "false", "APP_CACHE": "a=h:2,b=h:3", "APP_SESSIONS": "shared", "APP_SENTINELS": "s1:1,s2:2"}
 	c, err := ReadConfig(func(k string) string { return env[k] })
-	if err != nil || c.Listen != ":8080" || c.Idempotent || len(c.Members) != 1 {
+	if err != nil || c.Listen != ":8080" || c.Idempotent || len(c.Members) != 1 || c.Cache["b"] != "h:3" || len(c.Sentinels) != 2 {
 		t.Errorf("got %+v, %v", c, err)
 	}
 	_, err = ReadConfig(func(k string) string {
-		return map[string]string{"APP_IDEMPOTENT": "maybe", "APP_SESSIONS": "nowhere"}[k]
+		return map[string]string{"APP_IDEMPOTENT": "maybe", "APP_SESSIONS": "nowhere", "APP_CACHE": "x", "APP_CACHE_NAIVE": "2", "APP_PAGE_AGE": "1"}[k]
 	})
-	for _, want := range []string{"APP_NAME", "APP_DATABASES", "APP_IDEMPOTENT", "APP_SESSIONS"} {
+	for _, want := range []string{"APP_NAME", "APP_DATABASES", "APP_IDEMPOTENT", "APP_SESSIONS", "APP_CACHE:", "APP_CACHE_NAIVE", "APP_PAGE_AGE"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}
@@ -309,5 +313,60 @@ func TestSessionStoreDown(t *testing.T) {
 	}
 	if w := do(s, "POST", "/signup", `{"name":"n","password":"p"}`); w.Code != 201 || !strings.Contains(w.Body.String(), `"token":""`) {
 		t.Errorf("signup: %d %s; want 201 without a token", w.Code, w.Body)
+	}
+}
+
+// What any client gets may be kept by an edge; what depends on a session may not.
+func TestCacheControl(t *testing.T) {
+	s := newServer(t, &fakeStore{}, &fakeRoutes{})
+	check := func(path, want string, header ...string) {
+		t.Helper()
+		if w := do(s, "GET", path, "", header...); w.Code != 200 || w.Header().Get("Cache-Control") != want {
+			t.Errorf("%s %v: %d, %q; want 200, %q", path, header, w.Code, w.Header().Get("Cache-Control"), want)
+		}
+	}
+	check("/feed", "")
+	check(stylePath, immutable)
+	s.pageAge = time.Second
+	for _, path := range []string{"/feed", "/", "/posts/5"} {
+		check(path, "public, max-age=1")
+	}
+	check("/feed", "private, no-store", seenHeader, "0/10")
+	check("/feed", "private, no-store", "Authorization", "Bearer x")
+	if w := do(s, "GET", "/static/style.000000000000.css", ""); w.Code != 404 || w.Header().Get("Cache-Control") != "" {
+		t.Errorf("an old fingerprint: %d, %q; want 404 that nobody keeps", w.Code, w.Header().Get("Cache-Control"))
+	}
+	if w := do(s, "GET", "/", ""); !strings.Contains(w.Body.String(), stylePath) {
+		t.Errorf("the page does not name %s", stylePath)
+	}
+}
+
+func TestPhotos(t *testing.T) {
+	s := newServer(t, &fakeStore{}, &fakeRoutes{})
+	s.album.Dir = t.TempDir()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 9, 9))); err != nil {
+		t.Fatal(err)
+	}
+	auth := bearer(t, s)
+	w := do(s, "POST", "/photos", b.String(), "Authorization", auth)
+	var got struct{ Photo string }
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 201 {
+		t.Fatalf("upload: %d %s (%v), want 201", w.Code, w.Body, err)
+	}
+	w = do(s, "GET", got.Photo, "")
+	if w.Code != 200 || w.Body.String() != b.String() || w.Header().Get("Content-Type") != "image/png" || w.Header().Get("Cache-Control") != immutable {
+		t.Errorf("%s: %d %v, %d bytes; want the photo, to be kept for ever", got.Photo, w.Code, w.Header(), w.Body.Len())
+	}
+	for name, c := range map[string]struct {
+		body, auth string
+		code       int
+	}{"not an image": {"x", auth, 400}, "nobody": {b.String(), "", 401}, "too large": {strings.Repeat("x", photo.MaxBytes+1), auth, 413}} {
+		if w := do(s, "POST", "/photos", c.body, "Authorization", c.auth); w.Code != c.code {
+			t.Errorf("%s: %d, want %d", name, w.Code, c.code)
+		}
+	}
+	if w := do(s, "GET", "/photos/none.png", ""); w.Code != 404 {
+		t.Errorf("no such photo: %d, want 404", w.Code)
 	}
 }

@@ -15,7 +15,7 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 }
 
 // ready says whether the node can serve reads and writes; if not, what is missing.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	missing := []string{}
 	if s.draining.Load() {
 		missing = append(missing, "this node is draining")
@@ -26,6 +26,11 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	}
 	if rt.Primary == "" && len(rt.Replicas) == 0 {
 		missing = append(missing, "no database can serve reads")
+	}
+	for _, check := range s.checks {
+		if err := check(r.Context()); err != nil {
+			missing = append(missing, err.Error())
+		}
 	}
 	code := http.StatusOK
 	if len(missing) > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -214,8 +215,14 @@ func (r *runner) starts(begin time.Duration) []history.PhaseStart {
 	return append(out, history.PhaseStart{Name: "recovery", At: warmEnd + r.exp.FaultEnd()})
 }
 
-// readBack asks every database node which writes it holds.
+// readBack asks every database node which writes it holds. Without nodes that can be asked, or writes to ask for, there is
+// nothing to do.
 func (r *runner) readBack(ctx context.Context, rec *recorder, watch probe.Watch) {
+	ledger := slices.ContainsFunc(r.exp.Load.Ops, func(op loadgen.Op) bool { return op.Ledger })
+	nodes := slices.ContainsFunc(watch.Endpoints, func(e probe.Endpoint) bool { return e.Kind == probe.Postgres })
+	if !ledger || !nodes {
+		return
+	}
 	rec.phase("readback")
 	r.say("reading all writes back from every database node")
 	for _, rb := range watch.ReadBack(ctx, r.origin, readBackWait) {

@@ -68,6 +68,7 @@ func (y *yard) apply(t *testing.T, rt *docker.Runtime, name, id string, port uin
 }
 
 func TestAgents(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "a", "a", "1", nil)
 	rt := y.runtime(t, y.withAgents())
@@ -244,6 +245,7 @@ func targetRemoved(t *testing.T, y *yard, rt *docker.Runtime) {
 }
 
 func TestAgentsAreRefused(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "a", "a", "1", nil)
 	y.startIn(t, "host", "host")

@@ -311,9 +311,12 @@ func (y *yard) copyFrom(t *testing.T, id, folder string) string {
 	return string(text)
 }
 
-// withAgents are options with which agents can be started.
+// withAgents are options with which agents can be started. The lease is long, because a busy machine may not let this process
+// renew it in time; what these tests end, they end by closing the line.
 func (y *yard) withAgents() docker.Options {
-	return docker.Options{Image: y.image, AgentCommand: []string{"/member", "agent"}, HelperCommand: []string{"/member", "hostkill"}}
+	return docker.Options{
+		Image: y.image, AgentCommand: []string{"/member", "agent"}, HelperCommand: []string{"/member", "hostkill"}, Lease: 10 * time.Second,
+	}
 }
 
 // do carries out an operation on a container by name.
@@ -327,9 +330,7 @@ func newBed(t *testing.T, o docker.Options) chaostest.Bed {
 	y := newYard(t)
 	y.start(t, "echo-1", "echo", "1", nil)
 	y.start(t, "echo-2", "echo", "2", nil)
-	if o.Helper {
-		o.Image, o.HelperCommand = y.image, []string{"/member", "hostkill"}
-	}
+	o.Image, o.HelperCommand = y.image, []string{"/member", "hostkill"} // used if this process is not root
 	// After a removal the other one is alone in its service and is printed without its number.
 	y.addr["echo"], y.ids["echo"] = y.addr["echo-1"], y.ids["echo-1"]
 	return chaostest.Bed{

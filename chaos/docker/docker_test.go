@@ -14,12 +14,14 @@ import (
 )
 
 func TestDockerConforms(t *testing.T) {
+	t.Parallel()
 	needDocker(t)
 	chaostest.Conformance(t, func(t *testing.T) chaostest.Bed { return newBed(t, docker.Options{}) })
 }
 
 // TestCrashThroughHelper is the way of a Gauntlet that is not root.
 func TestCrashThroughHelper(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "echo", "echo", "1", nil)
 	rt := y.runtime(t, docker.Options{Helper: true, Image: y.image, HelperCommand: []string{"/member", "hostkill"}})
@@ -41,6 +43,7 @@ func TestCrashThroughHelper(t *testing.T) {
 }
 
 func TestCrashWithoutRightsIsRefused(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "echo", "echo", "1", nil)
 	rt := y.runtime(t, docker.Options{Helper: true})
@@ -53,6 +56,7 @@ func TestCrashWithoutRightsIsRefused(t *testing.T) {
 }
 
 func TestOnlyTheProjectIsTouched(t *testing.T) {
+	t.Parallel()
 	y, other := newYard(t), newYard(t)
 	y.start(t, "web", "web", "1", map[string]string{"gauntlet.tier": "web", "gauntlet.region": "a"})
 	y.start(t, "db-1", "db", "1", map[string]string{"gauntlet.tier": "db"})
@@ -86,6 +90,7 @@ func TestOnlyTheProjectIsTouched(t *testing.T) {
 
 // TestEvents checks that what faults do is reported and explained, and what they don't is not.
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "a", "a", "1", nil)
 	y.start(t, "b", "b", "1", nil)

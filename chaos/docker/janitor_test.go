@@ -33,6 +33,7 @@ func (y *yard) janitors(t *testing.T) []string {
 
 // TestJanitorHeals ends a Gauntlet in mid-step in three ways; nobody but its janitor heals.
 func TestJanitorHeals(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		name, kind string
 		end        syscall.Signal
@@ -48,8 +49,7 @@ func TestJanitorHeals(t *testing.T) {
 			y.start(t, "echo-1", "echo", "1", nil)
 			y.start(t, "echo-2", "echo", "2", nil)
 			folder := t.TempDir()
-			t.Setenv(childGuard, folder)
-			cmd, out := runChild(t, y, t.TempDir(), tt.kind)
+			cmd, out := runChild(t, y, t.TempDir(), tt.kind, childGuard+"="+folder)
 			mustBegin(t, out)
 			if tt.janitor {
 				y.replaceJanitor(t, filepath.Join(folder, "janitor.jsonl"))
@@ -96,6 +96,7 @@ func (y *yard) replaceJanitor(t *testing.T, record string) {
 }
 
 func TestJanitorGoesWhenAllIsWell(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "echo", "echo", "1", nil)
 	rt := y.runtime(t, y.withAgents())
@@ -126,6 +127,7 @@ func TestJanitorGoesWhenAllIsWell(t *testing.T) {
 }
 
 func TestNoJanitorElsewhere(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	o := y.withAgents()
 	o.Image = ""

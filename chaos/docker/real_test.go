@@ -22,6 +22,7 @@ func (y *yard) withRealAgents() docker.Options {
 // TestRealAgents holds that an agent's container has the rights that each family of faults needs: the effect is felt, and it is
 // gone after the revoke.
 func TestRealAgents(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "a", "a", "1", nil)
 	rt := y.runtime(t, y.withRealAgents())

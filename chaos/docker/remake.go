@@ -52,10 +52,9 @@ func (r *Runtime) Snapshot(ctx context.Context, id string) (string, error) {
 	return string(text), nil
 }
 
-// attachable says whether the container is in networks that containers are connected to by name. The default bridge, the host's
-// network and another container's are not.
+// attachable says whether the container has networks of its own: not the host's, not another container's.
 func attachable(h *container.HostConfig) bool {
-	return h != nil && h.NetworkMode.IsUserDefined()
+	return h != nil && !h.NetworkMode.IsHost() && !h.NetworkMode.IsNone() && !h.NetworkMode.IsContainer()
 }
 
 // wish is what the user asked for in a network, without what the engine made of it.

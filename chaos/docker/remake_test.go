@@ -2,7 +2,10 @@ package docker_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,18 +22,32 @@ import (
 	"gauntlet/chaos/docker"
 )
 
-// estate is a container with two networks, a fixed address, aliases, a named and an anonymous volume.
-func (y *yard) estate(t *testing.T) {
+// network makes a network on a free subnet, and returns an address in it.
+func (y *yard) network(t *testing.T, name string) netip.Addr {
 	t.Helper()
-	for _, n := range []struct{ name, subnet string }{{"front", "10.213.77.0/28"}, {"back", "10.213.77.16/28"}} {
-		net, err := y.cli.NetworkCreate(t.Context(), y.project+"_"+n.name, network.CreateOptions{
-			Labels: map[string]string{testLabel: mark}, IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: n.subnet}}},
+	var err error
+	for range 50 {
+		b := make([]byte, 2)
+		_, _ = rand.Read(b)
+		base := netip.AddrFrom4([4]byte{10, 200 + b[0]%50, b[1], 16})
+		var net network.CreateResponse
+		net, err = y.cli.NetworkCreate(t.Context(), y.project+"_"+name, network.CreateOptions{
+			Labels: map[string]string{testLabel: mark}, IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: netip.PrefixFrom(base, 28).String()}}},
 		})
-		if err != nil {
-			t.Fatal(err)
+		if err == nil {
+			t.Cleanup(func() { y.clean(func(ctx context.Context) { _ = y.cli.NetworkRemove(ctx, net.ID) }) })
+			return base.Next().Next().Next().Next()
 		}
-		t.Cleanup(func() { y.clean(func(ctx context.Context) { _ = y.cli.NetworkRemove(ctx, net.ID) }) })
 	}
+	t.Fatal(err)
+	return netip.Addr{}
+}
+
+// estate is a container with two networks, a fixed address, which it returns, aliases, a named and an anonymous volume.
+func (y *yard) estate(t *testing.T) netip.Addr {
+	t.Helper()
+	y.network(t, "front")
+	address := y.network(t, "back")
 	if _, err := y.cli.VolumeCreate(t.Context(), volume.CreateOptions{Name: y.project + "_data", Labels: map[string]string{testLabel: mark}}); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +62,7 @@ func (y *yard) estate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fixed := &network.EndpointSettings{Aliases: []string{"web"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: "10.213.77.20"}}
+	fixed := &network.EndpointSettings{Aliases: []string{"web"}, IPAMConfig: &network.EndpointIPAMConfig{IPv4Address: address.String()}}
 	if err := y.cli.NetworkConnect(t.Context(), back, created.ID, fixed); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +71,7 @@ func (y *yard) estate(t *testing.T) {
 	}
 	y.ids["web"] = created.ID
 	t.Cleanup(func() { y.clean(y.removeEstate) })
+	return address
 }
 
 // clean is for what a test leaves, in a context of its own.
@@ -88,6 +106,7 @@ func (y *yard) inspect(t *testing.T, name string) container.InspectResponse {
 
 // TestRemoveAndCreate holds that what comes back is the same container but for its id.
 func TestRemoveAndCreate(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.estate(t)
 	rt := y.runtime(t, docker.Options{})
@@ -190,7 +209,42 @@ func replicaIsMade(t *testing.T, y *yard, rt *docker.Runtime, text string) {
 	}
 }
 
+// TestCreateInOtherNetworks is for containers whose network mode does not name the network that they are in: what the engine's default
+// is, with and without a network that was connected later.
+func TestCreateInOtherNetworks(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.network(t, "back")
+	y.start(t, "a", "a", "1", nil)
+	rt := y.runtime(t, docker.Options{})
+	for _, want := range [][]string{{"bridge"}, {"bridge", y.project + "_back"}, {y.project + "_back"}} {
+		id := y.inspect(t, "a").ID
+		if len(want) == 2 {
+			if err := y.cli.NetworkConnect(t.Context(), want[1], id, nil); err != nil {
+				t.Fatal(err)
+			}
+		} else if want[0] != "bridge" {
+			if err := y.cli.NetworkDisconnect(t.Context(), "bridge", id, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := rt.Snapshot(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, op := range []chaos.Op{{Verb: chaos.VerbRemove}, {Verb: chaos.VerbCreate, Snapshot: text}} {
+			if _, err := rt.Do(t.Context(), chaos.Target{ID: id, Name: "a"}, "x", op); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := slices.Sorted(maps.Keys(y.inspect(t, "a").NetworkSettings.Networks)); !slices.Equal(got, want) {
+			t.Errorf("made again in %v, want %v", got, want)
+		}
+	}
+}
+
 func TestCreateRefuses(t *testing.T) {
+	t.Parallel()
 	y, other := newYard(t), newYard(t)
 	other.start(t, "a", "a", "1", nil)
 	text, err := other.runtime(t, docker.Options{}).Snapshot(t.Context(), other.ids["a"])
@@ -210,6 +264,7 @@ func TestCreateRefuses(t *testing.T) {
 
 // TestQuota reads the limit back from the container's cgroup where that can be seen, else from the engine.
 func TestQuota(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "free", "free", "1", nil)
 	y.start(t, "bound", "bound", "1", nil)
@@ -259,6 +314,7 @@ func (y *yard) mustHaveQuota(t *testing.T, rt *docker.Runtime, name string, want
 // TestSignal holds that a signal arrives, also by the name of the process, directly and through a helper, and that the restart
 // policy works after it: a signal by the engine would have disabled it.
 func TestSignal(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
 	y.start(t, "a", "a", "1", nil)
 	for _, o := range []docker.Options{{}, {Helper: true}} {
@@ -286,8 +342,9 @@ func TestSignal(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
+	t.Parallel()
 	y := newYard(t)
-	y.estate(t)
+	address := y.estate(t)
 	y.startIn(t, "host", "host")
 	all, err := y.runtime(t, docker.Options{}).List(t.Context())
 	if err != nil || len(all) != 2 {
@@ -297,8 +354,8 @@ func TestList(t *testing.T) {
 	if !host.HostNetwork || web.HostNetwork {
 		t.Errorf("HostNetwork = %v and %v, want true for host and false for web", host.HostNetwork, web.HostNetwork)
 	}
-	if len(web.Networks) != 2 || web.Networks[0].Network != y.project+"_back" || web.Networks[0].Addr.String() != "10.213.77.20" || !web.Networks[1].Addr.IsValid() {
-		t.Errorf("Networks = %v, want back with 10.213.77.20 and front with an address", web.Networks)
+	if len(web.Networks) != 2 || web.Networks[0].Network != y.project+"_back" || web.Networks[0].Addr != address || !web.Networks[1].Addr.IsValid() {
+		t.Errorf("Networks = %v, want back with %s and front with an address", web.Networks, address)
 	}
 	if web.Image != y.image || !slices.Contains(web.Env, "COLOUR=blue") {
 		t.Errorf("Image = %q, Env = %q; want %q and COLOUR=blue", web.Image, web.Env, y.image)

@@ -17,5 +17,7 @@
 //     if it is idle, after its next one (the answer says Connection: close). Nothing breaks. A table without
 //     redirects stays until the worker is closed, because those connections need it. When the agent is killed instead, they
 //     break once, and clients that connect again reach the target.
+//   - Behind the redirect packets carry the proxy's port. A rule of another fault that names the same port does not see redirected
+//     connections; one that names peers, or nothing, does.
 //   - A target that does not listen shows as RST after a connection was made, where it would refuse without the proxy.
 package httpfault

@@ -79,7 +79,7 @@ var cables = struct {
 	last int
 }{}
 
-func newOutside(t *testing.T) *outside {
+func newOutside(t testing.TB) *outside {
 	t.Helper()
 	if os.Getenv(namespaceEnv) == "" {
 		t.Skip("not allowed to make a network namespace: not tested: " + t.Name())

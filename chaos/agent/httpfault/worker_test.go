@@ -34,7 +34,7 @@ type site struct {
 }
 
 // newSite starts a target that answers with the address of its client.
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	t.Helper()
 	s := &site{outside: newOutside(t), release: make(chan bool)}
 	l, err := net.Listen("tcp", ":0")
@@ -65,14 +65,14 @@ func (s *site) answer(w http.ResponseWriter, r *http.Request) {
 func (s *site) addr(ip string) string { return net.JoinHostPort(ip, fmt.Sprint(s.port)) }
 
 // client is an HTTP client outside.
-func (s *site) client(t *testing.T) *http.Client {
+func (s *site) client(t testing.TB) *http.Client {
 	tr := &http.Transport{DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return s.dial(ctx, addr) }}
 	t.Cleanup(tr.CloseIdleConnections)
 	return &http.Client{Transport: tr, Timeout: patience}
 }
 
 // get asks once; the status is 0 if that failed.
-func (s *site) get(t *testing.T, c *http.Client, ip, path string) (status int, text string, err error) {
+func (s *site) get(t testing.TB, c *http.Client, ip, path string) (status int, text string, err error) {
 	t.Helper()
 	res, err := c.Get("http://" + s.addr(ip) + path)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *site) mustReach(t *testing.T, ip string, directly bool) {
 	}
 }
 
-func newWorker(t *testing.T) *Worker {
+func newWorker(t testing.TB) *Worker {
 	t.Helper()
 	w := New()
 	t.Cleanup(func() {
@@ -104,7 +104,7 @@ func newWorker(t *testing.T) *Worker {
 }
 
 // mustBeGone asks the kernel on a socket of its own, for up to patience: an owner's death is noticed a moment later.
-func mustBeGone(t *testing.T) {
+func mustBeGone(t testing.TB) {
 	t.Helper()
 	table, err := nft.Open(TableName)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *site) op(h chaos.HTTPRule) chaos.Op {
 	return chaos.Op{Verb: chaos.VerbHTTP, HTTP: &h}
 }
 
-func (s *site) apply(t *testing.T, w *Worker, id string, h chaos.HTTPRule) {
+func (s *site) apply(t testing.TB, w *Worker, id string, h chaos.HTTPRule) {
 	t.Helper()
 	proof, err := w.Apply(t.Context(), id, s.op(h))
 	if err != nil {

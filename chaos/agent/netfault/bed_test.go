@@ -34,6 +34,7 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
+	t.Parallel() // namespaces are apart
 	b := &bed{T: t}
 	b.target, b.peer = agenttest.Pair(t)
 	b.target.Echo(t, "[::]:7000")
@@ -123,6 +124,19 @@ func (b *bed) trip(c net.Conn) time.Duration {
 		best = min(best, d)
 	}
 	return best
+}
+
+// between fails the test unless every round trip over c takes at least low, and one of them, on a machine that may be busy,
+// less than high.
+func (b *bed) between(c net.Conn, low, high time.Duration) {
+	b.Helper()
+	best := patience
+	for end := time.Now().Add(patience); best >= high && time.Now().Before(end); {
+		best = min(best, b.trip(c))
+	}
+	if best < low || best >= high {
+		b.Errorf("round trip %s, want %s to %s", best, low, high)
+	}
 }
 
 // cut fails the test unless a new connection gets no answer at all.

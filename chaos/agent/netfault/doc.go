@@ -12,6 +12,9 @@
 // overtake. Super packets (segmentation offload) are held whole, which makes a delay cheap; a rule with chances or a low
 // bandwidth sees them cut into packets of the wire's size, so that a share is a share of packets.
 //
+// A reset or refusal in one direction concerns the packets of that direction only: what it answers to a connection that the
+// other end opens may then be lost instead of reset.
+//
 // Note: netem and tbf are not used even where the kernel has them. They sit on a whole interface, in one direction, choose
 // no peers without a tree of filters, and outlive their maker; a foreign qdisc is never in our way either.
 package netfault

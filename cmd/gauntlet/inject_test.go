@@ -243,3 +243,19 @@ func TestListOfKinds(t *testing.T) {
 		t.Errorf("error %v, want both kinds that were meant", err)
 	}
 }
+
+// Without an engine the verbs that need no topology say so, and how to mend that.
+func TestInjectHealAndPsWithoutDocker(t *testing.T) {
+	for _, args := range [][]string{{"inject", "pause", "--on", "db"}, {"heal"}, {"heal", "--project", "shop"}, {"ps"}} {
+		inv := gauntlet(t, t.TempDir(), args...)
+		inv.Env = append(inv.Env, "DOCKER_HOST=tcp://127.0.0.1:1")
+		if code := inv.run(t); code != exitCannot {
+			t.Errorf("%v: exit code %d, want %d", args, code, exitCannot)
+		}
+		for _, want := range []string{"not ready", "DOCKER_HOST"} {
+			if !strings.Contains(inv.stderr.String(), want) {
+				t.Errorf("%v: stderr lacks %q:\n%s", args, want, inv.stderr.String())
+			}
+		}
+	}
+}

@@ -7,12 +7,17 @@ type judge interface {
 	judge(now time.Duration, p packet) fate
 }
 
-// out takes a line's verdicts, in order.
-type out interface {
+// ruling says what becomes of packets that wait in the kernel, in order.
+type ruling interface {
 	upTo(id uint32)                 // all that wait go on, up to this one
 	one(id uint32)                  // this one goes on
 	replace(id uint32, body []byte) // this one goes on, with another content
 	drop(id uint32)
+}
+
+// out takes what a line decides.
+type out interface {
+	ruling
 	keep(data []byte) []byte // a copy
 	send(packet []byte)      // a packet of our own; it is the out's from now on
 }

@@ -39,8 +39,8 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 		outages = startWitness(t.Context(), t, 60*time.Second)()
 		code = inv.code(t, inv.Wait())
 		nothingLeft(t)
-		if dir, card = inv.recorded(t); card.Load.VoidedSecs == 0 {
-			break
+		if dir, card = inv.recorded(t); card.Verdict != score.Unknown && code != exitCannot {
+			break // else this machine was too busy for an answer, or lost the primary by itself
 		}
 	}
 	if code != exitPass || card.Verdict != score.Pass {
@@ -120,11 +120,17 @@ func TestStaleFailoverIsCaughtAndItsSoundSiblingIsNot(t *testing.T) {
 		topology string
 		lost     bool
 	}{{"replicated-stale", true}, {"replicated", false}} {
-		state := t.TempDir()
-		inv := gauntlet(t, state, "run", "experiments/mutants/stale-failover.yaml", "--topology", c.topology, "--out", filepath.Join(state, "runs"))
-		code := inv.run(t)
-		nothingLeft(t)
-		_, card := inv.recorded(t)
+		var code int
+		var card score.Card
+		for range busyTries {
+			state := t.TempDir()
+			inv := gauntlet(t, state, "run", "experiments/mutants/stale-failover.yaml", "--topology", c.topology, "--out", filepath.Join(state, "runs"))
+			code = inv.run(t)
+			nothingLeft(t)
+			if _, card = inv.recorded(t); card.Data.Known {
+				break // else the primary was lost by itself before the first step, or no node could be asked
+			}
+		}
 		if !card.Data.Known || (card.Data.Lost > 0) != c.lost {
 			t.Errorf("%s: lost %d of %d (known %v: %s), want lost: %v", c.topology, card.Data.Lost, card.Data.Acknowledged, card.Data.Known, card.Data.Why, c.lost)
 		}
@@ -194,8 +200,9 @@ func TestInterruptHealsRecordsAndTakesDown(t *testing.T) {
 	}
 }
 
-// After SIGKILL of Gauntlet in the middle of a fault, heal undoes it and down removes the rest; both can be asked again.
-func TestHealAndDownAfterGauntletWasKilled(t *testing.T) {
+// After SIGKILL of Gauntlet in the middle of a fault its janitor undoes it; heal has nothing more to do, down removes the rest, and
+// both can be asked again. What the janitor did stands in the recording.
+func TestTheJanitorHealsAfterGauntletWasKilled(t *testing.T) {
 	needDocker(t)
 	state := t.TempDir()
 	inv := gauntlet(t, state, "run", "primary-pause", "--out", filepath.Join(state, "runs"))
@@ -205,13 +212,16 @@ func TestHealAndDownAfterGauntletWasKilled(t *testing.T) {
 	inv.await(t, `"fault":{`, 10*time.Minute)
 	interruptProcess(t, inv.Cmd, syscall.SIGKILL)
 	inv.code(t, inv.Wait())
-	if out, _ := gauntlet(t, state, "ps").CombinedOutputOf(); !strings.Contains(out, "pause for") {
-		t.Errorf("ps does not show what is disturbed:\n%s", out)
+	awaitNone(t, "container ls", "--filter", "status=paused")
+	awaitNone(t, "container ls", "--filter", "label=gauntlet.internal")
+	for range 2 {
+		if out, err := gauntlet(t, state, "heal").CombinedOutputOf(); err != nil || strings.Contains(out, ": healed: ") {
+			t.Errorf("heal: %v, want it to find all fine:\n%s", err, out)
+		}
 	}
-	for _, want := range []string{"healed: db", "nothing to heal"} {
-		out, err := gauntlet(t, state, "heal").CombinedOutputOf()
-		if err != nil || !strings.Contains(out, want) {
-			t.Errorf("heal: %v, want %q:\n%s", err, want, out)
+	if dirs, _ := filepath.Glob(filepath.Join(state, "runs", "*", "*", "*")); len(dirs) == 1 {
+		if out, _ := gauntlet(t, state, "score", dirs[0]).CombinedOutputOf(); !strings.Contains(out, "the janitor took") {
+			t.Errorf("the card does not say what the janitor did:\n%s", out)
 		}
 	}
 	for range 2 {
@@ -220,4 +230,18 @@ func TestHealAndDownAfterGauntletWasKilled(t *testing.T) {
 		}
 	}
 	nothingLeft(t)
+}
+
+// awaitNone waits until docker lists nothing.
+func awaitNone(t *testing.T, what string, filter ...string) {
+	t.Helper()
+	args := append(strings.Fields(what), filter...)
+	var out []byte
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		out, _ = exec.Command("docker", append(args, "--quiet")...).Output()
+		if len(bytes.TrimSpace(out)) == 0 {
+			return
+		}
+	}
+	t.Errorf("docker %v still lists:\n%s", args, out)
 }

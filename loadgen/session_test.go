@@ -55,7 +55,7 @@ var visitOps = []Op{
 
 func visitors() Profile {
 	p := profileOf(120, slices.Clone(visitOps)...) // 20 of each step and 60 of the feed
-	p.Timeout = 10 * time.Second
+	p.Timeout = 20 * time.Second
 	p.Data = map[string]Feed{"people": {Columns: []string{"name"}, Rows: [][]string{{"ann"}, {"bob"}, {"cyd"}}}}
 	return p
 }

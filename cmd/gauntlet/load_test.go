@@ -55,7 +55,8 @@ func TestLoadRecordsAndExports(t *testing.T) {
 	text := "base: " + api(t) + `
 for: 2s
 rate: 60/s
-timeout: 5s
+timeout: 20s
+catch_up: 10
 shape: {spike: {at: 1s, for: 500ms, rate: 120/s}}
 data: {names: {file: names.csv}}
 ops:
@@ -93,11 +94,11 @@ ops:
 }
 
 func TestLoadOfAURL(t *testing.T) {
-	out, err := runLoad(t, api(t)+"/feed?x=1", "--for", "500ms", "--rate", "40", "--timeout", "5s")
+	out, err := runLoad(t, api(t)+"/feed?x=1", "--for", "500ms", "--rate", "40", "--timeout", "20s")
 	if err != nil || !strings.Contains(out, "get       20  20 ") || strings.Contains(out, "not ok") {
 		t.Errorf("error %v:\n%s", err, out)
 	}
-	out, err = runLoad(t, api(t)+"/nothing", "--for", "300ms", "--timeout", "5s")
+	out, err = runLoad(t, api(t)+"/nothing", "--for", "300ms", "--timeout", "20s")
 	if err != nil || !strings.Contains(out, "not ok: status 404 3") {
 		t.Errorf("error %v:\n%s", err, out)
 	}
@@ -152,7 +153,7 @@ paths:
 	if err := os.WriteFile(first, []byte(out), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := runLoad(t, first, "--for", "500ms", "--timeout", "5s", "--rate", "40"); err != nil || !strings.Contains(out, "all") || strings.Contains(out, "not ok") {
+	if out, err := runLoad(t, first, "--for", "500ms", "--timeout", "20s", "--rate", "40"); err != nil || !strings.Contains(out, "all") || strings.Contains(out, "not ok") {
 		t.Errorf("error %v:\n%s", err, out)
 	}
 	if out, err := runLoad(t, "init", filepath.Join(root, "loadgen", "draft", "testdata", "browser.har")); err != nil || !strings.Contains(out, "shop.test") {

@@ -105,9 +105,12 @@ func (f compareFlags) run(ctx context.Context, args []string) error {
 		return err
 	}
 	if f.withoutVoid {
-		var left []string
-		groups, left = compare.WithoutVoid(groups)
+		kept, left := compare.WithoutVoid(groups)
 		notes = append(notes, left...)
+		if len(kept) < len(groups) {
+			return &exitError{code: exitUnknown, err: &compare.Refusal{Reasons: append(notes, "a group has no run left")}}
+		}
+		groups = kept
 	}
 	r, err := f.compare(groups)
 	if refused := (*compare.Refusal)(nil); errors.As(err, &refused) {

@@ -11,7 +11,7 @@ import (
 // One that is later than prompt counts as sent on top of those that are due when it leaves.
 const (
 	onTime = 20 * time.Millisecond
-	prompt = 2 * time.Millisecond
+	prompt = 10 * time.Millisecond
 )
 
 // spans are the times over which what is sent is compared with what is due: the first in which ten requests are due.
@@ -176,10 +176,14 @@ func (g *gate) room(now time.Time) bool {
 		return false
 	}
 	span, due := g.span(now)
-	if float64(g.late.since(now, span))+1 > (g.pace-1)*float64(due) {
+	extra := (g.pace - 1 - float64(prompt)/float64(span)) * float64(due)
+	if span == spans[len(spans)-1] && g.pace > 1 {
+		extra = max(extra, 1) // a load that is this slow bursts with nothing
+	}
+	if float64(g.late.since(now, span))+1 > extra {
 		return false
 	}
-	apart := time.Duration(float64(span) / ((g.pace - 1) * float64(due)))
+	apart := time.Duration(float64(span) / extra)
 	if now.Sub(g.next) > 2*time.Millisecond { // the timer is no finer: what it lost is made up for, what nobody wanted is not
 		g.next = now
 	}

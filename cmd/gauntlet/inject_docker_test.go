@@ -56,6 +56,12 @@ func must(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
+	began := time.Now()
+	defer func() {
+		if took := time.Since(began); took > 5*time.Second {
+			t.Logf("%s %s took %.0f s", name, strings.Join(args, " "), took.Seconds())
+		}
+	}()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=-mod=mod", "GOWORK=off")
@@ -139,7 +145,7 @@ func injection(t *testing.T, state string, args ...string) *invocation {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = out.Close() })
-	inv.Cmd.Stdout = out
+	inv.Cmd.Stdout, inv.WaitDelay = out, 10*time.Second
 	if err := inv.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +189,7 @@ func TestInjectIntoAProjectOfSomebodyElse(t *testing.T) {
 
 	t.Run("to its end", func(t *testing.T) { injectToTheEnd(t, state) })
 	t.Run("until Ctrl-C", func(t *testing.T) {
-		inv := injection(t, state, "pause", "--on", "db", "--for", "10m")
+		inv := injection(t, state, "pause", "--on", "db", "--for", "2m")
 		answers(t, "db", false)
 		says(t, state, exitPass, []string{"ps"}, foreignProject, "paused", "pause for ")
 		says(t, state, exitCannot, on("inject", "kill", "--on", "web"), "in use")
@@ -195,7 +201,7 @@ func TestInjectIntoAProjectOfSomebodyElse(t *testing.T) {
 	})
 	t.Run("until somebody else heals it", func(t *testing.T) { healedByOther(t, state) })
 	t.Run("until it is killed", func(t *testing.T) {
-		inv := injection(t, state, "partition", "--on", "db", "--outside", "--for", "10m")
+		inv := injection(t, state, "partition", "--on", "db", "--outside", "--for", "2m")
 		answers(t, "db", false)
 		interruptProcess(t, inv.Cmd, syscall.SIGKILL)
 		inv.code(t, inv.Wait())
@@ -271,5 +277,11 @@ func needEngine(t *testing.T) {
 	if out, err := exec.Command("docker", "version").CombinedOutput(); err != nil {
 		t.Fatalf("this test needs Docker (GAUNTLET_DOCKER=off skips it): %v\n%s", err, out)
 	}
+	began := time.Now()
+	if _, err := executable(); err != nil { // not while others wait for the turn
+		t.Fatal(err)
+	}
+	built := time.Now()
 	exclusive.Turn(t)
+	t.Logf("built gauntlet in %.0f s, waited %.0f s for a turn", built.Sub(began).Seconds(), time.Since(built).Seconds())
 }

@@ -26,6 +26,8 @@ func TestLookup(t *testing.T) {
 		{"cached", "lb:80", 20, true, false},
 		{"cached-naive", "lb:80", 20, true, false},
 		{"cdn", "anycast:80", 23, true, false},
+		{"queued", "anycast:80", 28, true, false},
+		{"queued-naive", "anycast:80", 28, true, false},
 		{"replicated-async", "lb:80", 11, false, false},
 		{"replicated-defaults", "lb:80", 11, true, false},
 		{"replicated-stale", "lb:80", 11, false, true},

@@ -11,10 +11,11 @@ import (
 	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/seed"
 	"gauntlet/targetapp/web"
+	"gauntlet/targetapp/worker"
 )
 
 // ErrUsage says that the role or its arguments are wrong.
-var ErrUsage = errors.New("usage: app web | app seed | app check URL")
+var ErrUsage = errors.New("usage: app web | app worker | app seed | app dead [replay] | app check URL")
 
 // memoryLimit is what the collector aims to stay under, in bytes of Go heap and stacks; RSS stays below 64 MiB.
 const memoryLimit = 44 << 20
@@ -32,6 +33,13 @@ func Main(ctx context.Context, args []string, env func(string) string) error {
 			debug.SetMemoryLimit(memoryLimit)
 		}
 		return web.Run(ctx, env, log)
+	case args[0] == "worker" && len(args) == 1:
+		if env("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(memoryLimit)
+		}
+		return worker.Run(ctx, env, log)
+	case args[0] == "dead" && len(args) <= 2 && (len(args) == 1 || args[1] == "replay"):
+		return worker.Laid(ctx, env, len(args) == 2, os.Stdout)
 	case args[0] == "seed" && len(args) == 1:
 		return seed.Run(ctx, env, log)
 	case args[0] == "check" && len(args) == 2:

@@ -8,7 +8,7 @@ import (
 )
 
 func TestMainUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"walk"}, {"web", "x"}, {"check"}, {"check", "a", "b"}} {
+	for _, args := range [][]string{nil, {"walk"}, {"web", "x"}, {"check"}, {"check", "a", "b"}, {"dead", "x"}, {"worker", "x"}} {
 		if err := Main(t.Context(), args, func(string) string { return "" }); !errors.Is(err, ErrUsage) {
 			t.Errorf("Main(%q) = %v, want ErrUsage", args, err)
 		}
@@ -16,7 +16,7 @@ func TestMainUsage(t *testing.T) {
 }
 
 func TestMainNeedsConfig(t *testing.T) {
-	for _, role := range []string{"web", "seed"} {
+	for _, role := range []string{"web", "seed", "worker", "dead"} {
 		if err := Main(t.Context(), []string{role}, func(string) string { return "" }); err == nil {
 			t.Errorf("%s without configuration ended well", role)
 		}

@@ -54,6 +54,7 @@ type Store struct {
 	Router     *Router
 	App        string // name of this web node, kept with each post
 	Idempotent bool   // recognise repeated writes by their op id
+	Jobs       bool   // posts and users bring a job into the outbox, in the same statement
 }
 
 // Feed returns the newest 20 posts, newest first, from a node that shows what the session has seen.
@@ -88,11 +89,15 @@ func (s *Store) User(ctx context.Context, seen LSN, id int64) (u User, at Where,
 // AddPost writes a post and returns its id, or that of the first attempt if p's op id was seen before.
 func (s *Store) AddPost(ctx context.Context, p NewPost) (id int64, at Where, err error) {
 	again := s.Idempotent && p.OpID != nil
+	once, plain := onceSQL, plainSQL
+	if s.Jobs {
+		once, plain = oncePostJobSQL, plainPostJobSQL
+	}
 	var seen LSN
 	at, err = s.Router.write(ctx, again, func(ctx context.Context, c *pgxpool.Conn) error {
 		if !again {
-			err = c.QueryRow(ctx, plainSQL, p.UserID, p.Text, p.OpID, s.App).Scan(&id)
-		} else if err = c.QueryRow(ctx, onceSQL, p.UserID, p.Text, p.OpID, s.App).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
+			err = c.QueryRow(ctx, plain, p.UserID, p.Text, p.OpID, s.App).Scan(&id)
+		} else if err = c.QueryRow(ctx, once, p.UserID, p.Text, p.OpID, s.App).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
 			err = c.QueryRow(ctx, repeatSQL, p.OpID).Scan(&id)
 		}
 		if err == nil {
@@ -107,8 +112,12 @@ func (s *Store) AddPost(ctx context.Context, p NewPost) (id int64, at Where, err
 // AddUser signs up a user with a password hash and returns the new id.
 func (s *Store) AddUser(ctx context.Context, name, hash string) (id int64, at Where, err error) {
 	var seen LSN
+	sql := signupSQL
+	if s.Jobs {
+		sql = signupJobSQL
+	}
 	at, err = s.Router.write(ctx, false, func(ctx context.Context, c *pgxpool.Conn) error {
-		err := c.QueryRow(ctx, signupSQL, name, hash).Scan(&id)
+		err := c.QueryRow(ctx, sql, name, hash).Scan(&id)
 		if err == nil {
 			seen = position(ctx, c)
 		}

@@ -31,23 +31,29 @@ const tablesSQL = `
 create table if not exists users (id bigint primary key, name text, password_hash text);
 create sequence if not exists users_signup start 1000000;
 create table if not exists posts (id bigserial primary key, user_id bigint, text text, created_at timestamptz default now(), op_id bigint, served_by text);
-create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);`
+create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);
+create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz);
+create table if not exists effects (id bigserial primary key, job bigint, kind text, ref text, worker text, at timestamptz default now());`
 
 // Only the unique index makes a repeated write recognisable; the naive variant lets repetitions through.
 const (
 	onceIndex  = `create unique index if not exists posts_op_id on posts (op_id) where op_id is not null`
 	plainIndex = `create index if not exists posts_op_id on posts (op_id)`
+
+	onceJobIndex  = `create unique index if not exists effects_job on effects (job)`
+	plainJobIndex = `create index if not exists effects_job on effects (job)`
 )
 
 // config of the seed role.
 type config struct {
 	members      []postgres.Member
 	users, posts int
-	idempotent   bool
+	idempotent   bool // posts
+	onceJobs     bool // effects of jobs
 }
 
 func readConfig(env func(string) string) (config, error) {
-	c := config{idempotent: env("APP_IDEMPOTENT") != "false"}
+	c := config{idempotent: env("APP_IDEMPOTENT") != "false", onceJobs: env("APP_JOBS_IDEMPOTENT") != "false"}
 	var err1, err2, err3 error
 	c.members, err1 = postgres.ParseMembers(env("APP_DATABASES"))
 	c.users, err2 = number(env, "APP_USERS", 200)
@@ -92,11 +98,14 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 // fill works in one transaction: after a failure there is nothing half done.
 func fill(ctx context.Context, conn *pgx.Conn, cfg config) error {
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		index := plainIndex
+		index, jobIndex := plainIndex, plainJobIndex
 		if cfg.idempotent {
 			index = onceIndex
 		}
-		for _, sql := range []string{`select pg_advisory_xact_lock(7017)`, tablesSQL, index} {
+		if cfg.onceJobs {
+			jobIndex = onceJobIndex
+		}
+		for _, sql := range []string{`select pg_advisory_xact_lock(7017)`, tablesSQL, index, jobIndex} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return fmt.Errorf("make tables: %w", err)
 			}

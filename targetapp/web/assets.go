@@ -74,6 +74,9 @@ func (s *Server) addPhoto(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name, err := s.album.Add(b)
+	if err == nil && s.jobs != nil { // the photo is there; if the job is not, the client uploads it again, to the same name
+		err = s.jobs.AddJob(r.Context(), "photo", name)
+	}
 	switch {
 	case errors.Is(err, photo.ErrFormat):
 		fail(w, http.StatusBadRequest, err.Error())

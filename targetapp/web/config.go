@@ -32,6 +32,7 @@ type Config struct {
 	Sentinels    []string // APP_SENTINELS, host:port with commas; needed by shared sessions
 	SentinelName string   // APP_SENTINEL_NAME, what the sentinels call the store, default "sessions"
 
+	Jobs    bool          // APP_JOBS: writes bring jobs into the outbox, default false
 	Photos  string        // APP_PHOTOS, the folder of uploaded photos, default the system's temporary one
 	PageAge time.Duration // APP_PAGE_AGE, for which an edge may keep pages, whole seconds; default 0: nothing is said about it
 
@@ -59,7 +60,7 @@ func ReadConfig(env func(string) string) (Config, error) {
 			errs = append(errs, fmt.Errorf("APP_PAGE_AGE is %q, want a time from 1s", s))
 		}
 	}
-	errs = append(errs, boolean(env, "APP_IDEMPOTENT", &c.Idempotent), boolean(env, "APP_CACHE_NAIVE", &c.CacheNaive))
+	errs = append(errs, boolean(env, "APP_IDEMPOTENT", &c.Idempotent), boolean(env, "APP_CACHE_NAIVE", &c.CacheNaive), boolean(env, "APP_JOBS", &c.Jobs))
 	errs = append(errs, c.readSessions(env), c.readCache(env("APP_CACHE")))
 	return c, errors.Join(errs...)
 }

@@ -20,6 +20,7 @@ type parts struct {
 	router   *postgres.Router
 	store    Store
 	sessions Sessions
+	jobs     Jobs // nil: none are made
 	metrics  []prometheus.Collector
 	checks   []func(context.Context) error // of what the node cannot be ready without
 	closers  []func() error                // in the order in which they were opened
@@ -34,7 +35,10 @@ func open(cfg Config, log *slog.Logger) (*parts, error) {
 		return p, err
 	}
 	p.closers = append(p.closers, func() error { p.router.Close(); return nil })
-	p.store = &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent}
+	p.store = &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs}
+	if cfg.Jobs {
+		p.jobs = &postgres.Outbox{Router: p.router, App: cfg.Name}
+	}
 	if len(cfg.Cache) > 0 {
 		p.cached(cfg)
 	}

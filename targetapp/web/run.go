@@ -39,7 +39,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	}
 	s := New(cfg.Name, parts.store, parts.router, parts.sessions, log)
 	s.metrics.registry.MustRegister(parts.metrics...)
-	s.checks, s.pageAge, s.album = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}
+	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
 	return serve(ctx, l, s, parts.router.Run)
 }
 

@@ -34,6 +34,11 @@ type Sessions interface {
 	User(ctx context.Context, token string) (int64, error)
 }
 
+// Jobs takes work that follows from an upload; postgres.Outbox is one.
+type Jobs interface {
+	AddJob(ctx context.Context, kind, ref string) error
+}
+
 // Requests in flight beyond which load is shed. Writes have their own bound, so that writes that wait for a new primary
 // leave room for reads; so do logins, whose hashing takes the processor.
 const (
@@ -56,6 +61,7 @@ type Server struct {
 	checks   []func(context.Context) error // of what the node cannot be ready without, beside the database
 	pageAge  time.Duration                 // for which other caches may keep pages; 0: nothing is said about it
 	album    photo.Album
+	jobs     Jobs // nil: none are made
 	draining atomic.Bool
 }
 

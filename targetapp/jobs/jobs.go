@@ -1,0 +1,121 @@
+// Package jobs knows what is done with a job whatever brings it: what each kind means, and when a job that failed is tried again.
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	_ "image/jpeg" // photos may be JPEG
+	"image/png"
+	"strings"
+	"time"
+
+	"gauntlet/targetapp/photo"
+	"gauntlet/targetapp/postgres"
+)
+
+// Delays before a job that failed is tried again. After the last it is laid aside.
+var Delays = []time.Duration{500 * time.Millisecond, 2 * time.Second, 8 * time.Second}
+
+// Next is the delay after a job failed for the attempt-th time, from 1; false if it shall be laid aside.
+func Next(attempt int) (time.Duration, bool) {
+	if attempt < 1 || attempt > len(Delays) {
+		return 0, false
+	}
+	return Delays[attempt-1], true
+}
+
+// ErrHopeless is wrapped by errors of jobs that no repetition will help.
+var ErrHopeless = errors.New("jobs: cannot ever be done")
+
+// Recorder keeps that a job was done; postgres.Outbox is one.
+type Recorder interface {
+	Record(ctx context.Context, j postgres.Job) (first bool, err error)
+}
+
+// Doer does jobs.
+type Doer struct {
+	Record Recorder
+	Album  photo.Album
+}
+
+// Do does a job. The message to the followers of a post and the welcome of a new user are their record; a photo is made small.
+// first is false if the job had been done before.
+func (d Doer) Do(ctx context.Context, j postgres.Job) (first bool, err error) {
+	switch j.Kind {
+	case "post", "signup":
+	case "photo":
+		if err := d.shrink(j.Ref); err != nil {
+			return false, err
+		}
+	default:
+		return false, fmt.Errorf("%w: kind %q", ErrHopeless, j.Kind)
+	}
+	return d.Record.Record(ctx, j)
+}
+
+// small is the longest side of a small photo, in pixels.
+const small = 320
+
+// Small is the name of the small form of a photo.
+func Small(name string) string {
+	base, _, _ := strings.Cut(name, ".")
+	return fmt.Sprintf("%s-%d.png", base, small)
+}
+
+// shrink keeps the small form of a photo beside it. It may be done any number of times.
+func (d Doer) shrink(name string) error {
+	b, err := d.Album.Get(name)
+	if errors.Is(err, photo.ErrNone) {
+		return fmt.Errorf("%w: %w", ErrHopeless, err)
+	}
+	if err != nil {
+		return err
+	}
+	img, _, err := image.Decode(bytes.NewReader(b))
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrHopeless, name, err)
+	}
+	var out bytes.Buffer
+	if err := png.Encode(&out, shrunk(img, small)); err != nil {
+		return err
+	}
+	return d.Album.Put(Small(name), out.Bytes())
+}
+
+// shrunk scales img down so that its longer side has at most side pixels; each is the mean of those that it stands for.
+func shrunk(img image.Image, side int) image.Image {
+	b := img.Bounds()
+	longest := max(b.Dx(), b.Dy())
+	if longest <= side {
+		return img
+	}
+	w, h := max(1, b.Dx()*side/longest), max(1, b.Dy()*side/longest)
+	out := image.NewRGBA64(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			out.Set(x, y, mean(img, image.Rect(b.Min.X+x*b.Dx()/w, b.Min.Y+y*b.Dy()/h, b.Min.X+(x+1)*b.Dx()/w, b.Min.Y+(y+1)*b.Dy()/h)))
+		}
+	}
+	return out
+}
+
+func mean(img image.Image, of image.Rectangle) color.Color {
+	var sum [4]uint64
+	n := uint64(of.Dx() * of.Dy())
+	for y := of.Min.Y; y < of.Max.Y; y++ {
+		for x := of.Min.X; x < of.Max.X; x++ {
+			r, g, b, a := img.At(x, y).RGBA()
+			for i, v := range []uint32{r, g, b, a} {
+				sum[i] += uint64(v)
+			}
+		}
+	}
+	if n == 0 {
+		return color.RGBA64{}
+	}
+	return color.RGBA64{R: uint16(sum[0] / n), G: uint16(sum[1] / n), B: uint16(sum[2] / n), A: uint16(sum[3] / n)}
+}

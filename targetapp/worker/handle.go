@@ -1,0 +1,70 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"gauntlet/targetapp/broker"
+	"gauntlet/targetapp/jobs"
+	"gauntlet/targetapp/postgres"
+)
+
+// doLimit bounds one job.
+const doLimit = 5 * time.Second
+
+// verdict is what becomes of a job after an attempt.
+type verdict struct {
+	outcome string        // done, again, retry or dead
+	delay   time.Duration // of a retry
+}
+
+// judge decides by the error of the attempt-th attempt, from 1. first is false if the job had been done before.
+func judge(attempt int, first bool, err error) verdict {
+	switch {
+	case err == nil && first:
+		return verdict{outcome: "done"}
+	case err == nil:
+		return verdict{outcome: "again"}
+	case errors.Is(err, jobs.ErrHopeless):
+		return verdict{outcome: "dead"}
+	}
+	if d, ok := jobs.Next(attempt); ok {
+		return verdict{"retry", d}
+	}
+	return verdict{outcome: "dead"}
+}
+
+// handle does the job of a message.
+func (w *worker) handle(ctx context.Context, m broker.Message) verdict {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), doLimit)
+	defer cancel()
+	var j postgres.Job
+	if err := json.Unmarshal(m.Body, &j); err != nil || j.ID == 0 {
+		w.warn(ctx, "a message is no job", errors.Join(err, jobs.ErrHopeless))
+		return verdict{outcome: "dead"}
+	}
+	first, err := w.doer.Do(ctx, j)
+	if err != nil {
+		w.warn(ctx, "job "+m.ID, err)
+	} else {
+		w.counts.age.Observe(time.Since(j.Made).Seconds())
+	}
+	return judge(m.Attempt, first, err)
+}
+
+// settle tells the broker. A job that shall be tried again is acknowledged only when the waiting queue has it.
+func settle(ctx context.Context, d broker.Delivery, v verdict, retry func(context.Context, broker.Message, time.Duration) error) error {
+	switch v.outcome {
+	case "dead":
+		return d.Reject()
+	case "retry":
+		m := d.Message
+		m.Attempt++
+		if err := retry(ctx, m, v.delay); err != nil {
+			return err // not acknowledged: it is delivered again
+		}
+	}
+	return d.Done()
+}

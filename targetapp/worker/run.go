@@ -1,0 +1,177 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gauntlet/targetapp/broker"
+	"gauntlet/targetapp/jobs"
+	"gauntlet/targetapp/logs"
+	"gauntlet/targetapp/photo"
+	"gauntlet/targetapp/postgres"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	prefetch   = 16 // jobs at a time
+	drainLimit = 3 * time.Second
+)
+
+// config of a worker.
+type config struct {
+	name, listen, photos string // APP_NAME, APP_LISTEN (":8080"), APP_PHOTOS
+	members              []postgres.Member
+	brokers              []string // APP_BROKERS, host:port with commas
+	idempotent           bool     // APP_JOBS_IDEMPOTENT, default true
+}
+
+func readConfig(env func(string) string) (config, error) {
+	c := config{name: env("APP_NAME"), listen: cmp.Or(env("APP_LISTEN"), ":8080"), photos: env("APP_PHOTOS"), idempotent: env("APP_JOBS_IDEMPOTENT") != "false"}
+	var errs []error
+	if c.name == "" {
+		errs = append(errs, errors.New("APP_NAME is empty; set it to this worker's name, such as worker1"))
+	}
+	var err error
+	c.members, err = postgres.ParseMembers(env("APP_DATABASES"))
+	c.brokers = Brokers(env)
+	if e := broker.Hosts(c.brokers); e != nil {
+		err = errors.Join(err, fmt.Errorf("APP_BROKERS: %w", e))
+	}
+	return c, errors.Join(append(errs, err)...)
+}
+
+// Brokers reads APP_BROKERS.
+func Brokers(env func(string) string) []string {
+	return strings.FieldsFunc(env("APP_BROKERS"), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// worker is what the parts of the role share.
+type worker struct {
+	brokers  []string
+	outbox   Outbox
+	doer     jobs.Doer
+	log      *slog.Logger
+	throttle logs.Throttle
+	counts   *counts
+	serving  atomic.Bool // connected, and jobs are delivered
+}
+
+// Run works until ctx ends and then finishes the jobs that it has. It returns an error if the configuration is wrong or the port is
+// taken; brokers and databases that are down are waited for.
+func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
+	cfg, err := readConfig(env)
+	if err != nil {
+		return err
+	}
+	router, err := postgres.Open(cfg.members, cfg.name, log)
+	if err != nil {
+		return err
+	}
+	defer router.Close()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.listen)
+	if err != nil {
+		return fmt.Errorf("listen on APP_LISTEN: %w", err)
+	}
+	out := &postgres.Outbox{Router: router, App: cfg.name, Idempotent: cfg.idempotent}
+	w := &worker{brokers: cfg.brokers, outbox: out, doer: jobs.Doer{Record: out, Album: photo.Album{Dir: cfg.photos}}, log: log, counts: newCounts()}
+	w.throttle = logs.Throttle{PerSecond: 5}
+	watch, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWatch()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return router.Run(watch) })
+	g.Go(func() error { return w.serve(ctx, l) })
+	g.Go(func() error {
+		defer stopWatch()
+		w.work(ctx)
+		return nil
+	})
+	log.LogAttrs(ctx, slog.LevelInfo, "working; listening on "+l.Addr().String())
+	return g.Wait()
+}
+
+// work connects to the broker, again whenever the connection is lost, until ctx ends.
+func (w *worker) work(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := w.connected(ctx)
+		w.serving.Store(false)
+		if ctx.Err() == nil {
+			w.warn(ctx, "the broker is left", err)
+			sleep(ctx, pause)
+		}
+	}
+}
+
+// connected relays and consumes until ctx ends or the connection fails.
+func (w *worker) connected(ctx context.Context) error {
+	if err := broker.Declare(ctx, w.brokers); err != nil {
+		return err
+	}
+	c, err := broker.Dial(ctx, w.brokers)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	to, err := broker.NewPublisher(c)
+	if err != nil {
+		return err
+	}
+	w.log.LogAttrs(ctx, slog.LevelInfo, "connected to the broker at "+c.RemoteAddr().String())
+	w.serving.Store(true)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return w.relayUntil(ctx, to) })
+	g.Go(func() error { return w.consume(ctx, c) })
+	return g.Wait()
+}
+
+// consume does what is delivered, each job beside the others, and waits for those under way before it returns.
+func (w *worker) consume(ctx context.Context, c *amqp.Connection) error {
+	again, err := broker.NewPublisher(c)
+	if err != nil {
+		return err
+	}
+	var publishing sync.Mutex
+	retry := func(ctx context.Context, m broker.Message, d time.Duration) error {
+		publishing.Lock()
+		defer publishing.Unlock()
+		return again.Retry(context.WithoutCancel(ctx), m, d)
+	}
+	var under sync.WaitGroup
+	defer under.Wait()
+	return broker.Consume(ctx, c, prefetch, func(d broker.Delivery) {
+		under.Go(func() {
+			v := w.handle(ctx, d.Message)
+			w.counts.jobs.WithLabelValues(v.outcome).Inc()
+			if err := settle(ctx, d, v, retry); err != nil {
+				w.warn(ctx, "job "+d.ID+" cannot be settled", err)
+			}
+		})
+	})
+}
+
+// serve answers health, readiness and metrics until ctx ends.
+func (w *worker) serve(ctx context.Context, l net.Listener) error {
+	srv := &http.Server{Handler: w.handler(), ReadHeaderTimeout: 2 * time.Second, WriteTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelWarn)}
+	var g errgroup.Group
+	g.Go(func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	<-ctx.Done()
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
+	defer cancel()
+	err := srv.Shutdown(end)
+	return errors.Join(err, g.Wait())
+}

@@ -140,7 +140,7 @@ func TestWhatIsNotComparableIsRefused(t *testing.T) {
 		{"client", func(r *Run) { r.Setup.Client = "retries" }, "client model"},
 		{"time-out", func(r *Run) { r.Setup.Timeout *= 30 }, "client model: the time-out"},
 		{"schedule", func(r *Run) { r.Setup.Schedule = []string{"x"} }, "schedule"},
-		{"generator", func(r *Run) { r.Behind = 3 }, "generator health"},
+		{"generator", func(r *Run) { r.Behind, r.Void = 3, true }, "generator health"},
 		{"evidence", func(r *Run) { r.Void, r.Why = true, []string{"the recording has no end"} }, "the recording has no end"},
 		{"experiment", func(r *Run) { r.Experiment = "other" }, "no experiment in common"},
 	} {

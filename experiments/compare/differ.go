@@ -39,7 +39,7 @@ func refuse(groups []Group) error {
 // unfit says why a run has nothing to say.
 func unfit(r Run) []string {
 	switch {
-	case r.Behind > 0:
+	case r.Behind > 0 && r.Void:
 		return []string{fmt.Sprintf("generator health: in %s the load generator was behind in %d judged seconds; run it again", r.name(), r.Behind)}
 	case r.Void:
 		return []string{fmt.Sprintf("evidence: %s tells nothing (%s); run it again", r.name(), strings.Join(first(r.Why, 2), "; "))}

@@ -37,6 +37,12 @@ func (r *runner) observe(ctx context.Context, rec *recorder) (map[string]uint64,
 		return watch.Run(watchCtx, r.origin, probe.Sink{Point: rec.point, Change: rec.Change})
 	})
 	beside.Go(func() error { return r.events(watchCtx, rt, rec) })
+	beside.Go(func() error {
+		if s := probe.WatchStalls(watchCtx); s.Void() {
+			rec.note(history.NoteStall, s.String())
+		}
+		return nil
+	})
 	planned, err := r.phasesWithRoles(ctx, rec, watch, rt)
 	if err == nil {
 		r.readBack(ctx, rec, watch)

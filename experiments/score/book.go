@@ -131,6 +131,18 @@ func (b *book) voided() int {
 	return n
 }
 
+// voidedIn is the number of judged seconds that touch one of these times and in which the generator was at fault for any class.
+func (b *book) voidedIn(when []span) int {
+	n := 0
+	for at := b.span.from.Truncate(time.Second); at < b.span.to; at += time.Second {
+		near := slices.ContainsFunc(when, func(s span) bool { return at < s.to && at+time.Second > s.from })
+		if near && slices.ContainsFunc(b.meters, func(m *meter) bool { return m.isVoid(at) }) {
+			n++
+		}
+	}
+	return n
+}
+
 // load is the generator's account of itself.
 func (b *book) load(h *history.History) Load {
 	l := Load{Accounted: b.account, LagP99: quantile(b.lag, 99), LagMax: quantile(b.lag, 100), VoidedSecs: b.voided()}

@@ -11,7 +11,8 @@ import (
 // Formula is the version of the scoring formula. It changes whenever the same recording could score differently.
 //
 // R2: what was not read back or not watched may hide what a cap is for, so that the lower end is below that cap; and a run
-// without any word from its probes is in doubt.
+// without any word from its probes is in doubt. Some void seconds far from the edges of faults no longer put the whole run in
+// doubt: what they hide is in the intervals.
 const Formula = "R2"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of

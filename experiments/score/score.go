@@ -141,6 +141,9 @@ func (c *Card) warn(h *history.History) {
 			}
 		}
 	}
+	if c.Load.VoidedSecs > 0 {
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%d judged seconds are void, because the load generator was behind; what they hide is in the intervals", c.Load.VoidedSecs))
+	}
 	for _, n := range h.Notes {
 		if n.Kind == history.NoteInfo || n.Kind == history.NoteJanitor {
 			c.Warnings = append(c.Warnings, n.Text)

@@ -178,7 +178,13 @@ func message(d amqp.Delivery) Message {
 }
 
 // Publisher publishes on a channel of its own. Use it from one goroutine.
-type Publisher struct{ ch *amqp.Channel }
+type Publisher struct {
+	ch       *amqp.Channel
+	returned chan amqp.Return // messages that no queue took; they are confirmed all the same
+}
+
+// most is how many messages may be published at once.
+const most = 64
 
 // NewPublisher opens a channel with confirms.
 func NewPublisher(c *amqp.Connection) (*Publisher, error) {
@@ -186,7 +192,9 @@ func NewPublisher(c *amqp.Connection) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Publisher{ch}, ch.Confirm(false)
+	p := &Publisher{ch, make(chan amqp.Return, most)}
+	ch.NotifyReturn(p.returned)
+	return p, ch.Confirm(false)
 }
 
 // Publish brings messages into the work queue and returns the ids of those that a majority of the nodes has. The error is
@@ -202,6 +210,9 @@ func (p *Publisher) Retry(ctx context.Context, m Message, delay time.Duration) e
 }
 
 func (p *Publisher) publish(ctx context.Context, to, key string, all []Message) (confirmed []string, err error) {
+	if len(all) > most {
+		return nil, fmt.Errorf("broker: %d messages at once, %d at most", len(all), most)
+	}
 	ctx, cancel := context.WithTimeout(ctx, confirmLimit)
 	defer cancel()
 	var waits []*amqp.DeferredConfirmation
@@ -218,10 +229,26 @@ func (p *Publisher) publish(ctx context.Context, to, key string, all []Message) 
 			confirmed = append(confirmed, all[i].ID)
 		}
 	}
+	confirmed = p.withoutReturned(confirmed)
 	if err == nil && len(confirmed) < len(all) {
 		err = fmt.Errorf("%w: %d of %d messages", ErrUnconfirmed, len(all)-len(confirmed), len(all))
 	}
 	return confirmed, err
+}
+
+// withoutReturned takes out what came back because no queue took it. A message comes back before it is confirmed.
+func (p *Publisher) withoutReturned(confirmed []string) []string {
+	for {
+		select {
+		case r, ok := <-p.returned:
+			if !ok {
+				return confirmed // the channel is closed; nothing comes back any more
+			}
+			confirmed = slices.DeleteFunc(confirmed, func(id string) bool { return id == r.MessageId })
+		default:
+			return confirmed
+		}
+	}
 }
 
 // Hosts checks the list of nodes, host:port.

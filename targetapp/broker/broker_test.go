@@ -68,3 +68,16 @@ func TestHosts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A message that no queue took is confirmed, and yet not kept.
+func TestReturnedIsNotConfirmed(t *testing.T) {
+	p := &Publisher{returned: make(chan amqp.Return, most)}
+	p.returned <- amqp.Return{MessageId: "2"}
+	if got := p.withoutReturned([]string{"1", "2", "3"}); len(got) != 2 || got[0] != "1" || got[1] != "3" {
+		t.Errorf("confirmed %v, want 1 and 3", got)
+	}
+	close(p.returned)
+	if got := p.withoutReturned([]string{"4"}); len(got) != 1 {
+		t.Errorf("after the end: %v, want 4", got)
+	}
+}

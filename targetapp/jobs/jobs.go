@@ -11,6 +11,7 @@ import (
 	_ "image/jpeg" // photos may be JPEG
 	"image/png"
 	"strings"
+	"sync"
 	"time"
 
 	"gauntlet/targetapp/photo"
@@ -20,12 +21,22 @@ import (
 // Delays before a job that failed is tried again. After the last it is laid aside.
 var Delays = []time.Duration{500 * time.Millisecond, 2 * time.Second, 8 * time.Second}
 
-// Next is the delay after a job failed for the attempt-th time, from 1; false if it shall be laid aside.
-func Next(attempt int) (time.Duration, bool) {
-	if attempt < 1 || attempt > len(Delays) {
+// patience is how often a job is tried while the database is the reason: with the last delay, for about five minutes.
+const patience = 40
+
+// Next is the delay after a job failed with err for the attempt-th time, from 1; false if it shall be laid aside. An outage of the
+// database is not the job's fault.
+func Next(attempt int, err error) (time.Duration, bool) {
+	outage := errors.Is(err, postgres.ErrNoEffect) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case attempt < 1 || errors.Is(err, ErrHopeless):
 		return 0, false
+	case attempt <= len(Delays):
+		return Delays[attempt-1], true
+	case outage && attempt < patience:
+		return Delays[len(Delays)-1], true
 	}
-	return Delays[attempt-1], true
+	return 0, false
 }
 
 // ErrHopeless is wrapped by errors of jobs that no repetition will help.
@@ -40,11 +51,13 @@ type Recorder interface {
 type Doer struct {
 	Record Recorder
 	Album  photo.Album
+
+	shrinking sync.Mutex // one photo at a time: unpacked it may take 32 MiB
 }
 
 // Do does a job. The message to the followers of a post and the welcome of a new user are their record; a photo is made small.
 // first is false if the job had been done before.
-func (d Doer) Do(ctx context.Context, j postgres.Job) (first bool, err error) {
+func (d *Doer) Do(ctx context.Context, j postgres.Job) (first bool, err error) {
 	switch j.Kind {
 	case "post", "signup":
 	case "photo":
@@ -67,7 +80,9 @@ func Small(name string) string {
 }
 
 // shrink keeps the small form of a photo beside it. It may be done any number of times.
-func (d Doer) shrink(name string) error {
+func (d *Doer) shrink(name string) error {
+	d.shrinking.Lock()
+	defer d.shrinking.Unlock()
 	b, err := d.Album.Get(name)
 	if errors.Is(err, photo.ErrNone) {
 		return fmt.Errorf("%w: %w", ErrHopeless, err)

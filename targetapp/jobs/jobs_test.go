@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -16,9 +17,17 @@ import (
 )
 
 func TestNext(t *testing.T) {
-	for attempt, want := range map[int]time.Duration{0: 0, 1: 500 * time.Millisecond, 2: 2 * time.Second, 3: 8 * time.Second, 4: 0} {
-		if got, ok := jobs.Next(attempt); got != want || ok != (want != 0) {
-			t.Errorf("Next(%d) = %s, %v; want %s", attempt, got, ok, want)
+	odd, outage := errors.New("odd"), fmt.Errorf("write: %w", postgres.ErrNoEffect)
+	for _, c := range []struct {
+		attempt int
+		err     error
+		want    time.Duration
+	}{
+		{0, odd, 0}, {1, odd, 500 * time.Millisecond}, {2, odd, 2 * time.Second}, {3, odd, 8 * time.Second}, {4, odd, 0},
+		{4, outage, 8 * time.Second}, {39, outage, 8 * time.Second}, {40, outage, 0}, {1, jobs.ErrHopeless, 0},
+	} {
+		if got, ok := jobs.Next(c.attempt, c.err); got != c.want || ok != (c.want != 0) {
+			t.Errorf("Next(%d, %v) = %s, %v; want %s", c.attempt, c.err, got, ok, c.want)
 		}
 	}
 }

@@ -20,12 +20,12 @@ import (
 // MaxBytes and MaxSide bound a photo: its file, and its width and height in pixels.
 const (
 	MaxBytes = 1 << 20
-	MaxSide  = 4096
+	MaxSide  = 2048
 )
 
 var (
 	// ErrFormat says that the bytes are no JPEG or PNG image within the bounds.
-	ErrFormat = errors.New("photo: not a JPEG or PNG image of at most 1 MiB and 4096 pixels a side")
+	ErrFormat = errors.New("photo: not a JPEG or PNG image of at most 1 MiB and 2048 pixels a side")
 	// ErrNone says that there is no photo of that name.
 	ErrNone = errors.New("photo: there is none of that name")
 )

@@ -27,10 +27,8 @@ func judge(attempt int, first bool, err error) verdict {
 		return verdict{outcome: "done"}
 	case err == nil:
 		return verdict{outcome: "again"}
-	case errors.Is(err, jobs.ErrHopeless):
-		return verdict{outcome: "dead"}
 	}
-	if d, ok := jobs.Next(attempt); ok {
+	if d, ok := jobs.Next(attempt, err); ok {
 		return verdict{"retry", d}
 	}
 	return verdict{outcome: "dead"}

@@ -71,7 +71,8 @@ func TestJudge(t *testing.T) {
 		{1, false, nil, verdict{outcome: "again"}},
 		{1, false, late, verdict{"retry", 500 * time.Millisecond}},
 		{3, false, late, verdict{"retry", 8 * time.Second}},
-		{4, false, late, verdict{outcome: "dead"}},
+		{4, false, late, verdict{"retry", 8 * time.Second}},
+		{4, false, errors.New("odd"), verdict{outcome: "dead"}},
 		{1, false, fmt.Errorf("x: %w", jobs.ErrHopeless), verdict{outcome: "dead"}},
 	} {
 		if got := judge(c.attempt, c.first, c.err); got != c.want {

@@ -115,7 +115,13 @@ func (m *meter) judge(s loadgen.Sample, bad bool) {
 		sec = &lagSecond{}
 		m.seconds[int64(s.Due/time.Second)] = sec
 	}
-	if sec.due++; s.Out != loadgen.Missed && s.Lag() > lagLimit {
+	// A request that was missed for want of a connection was kept waiting by the system; one that was missed because the generator
+	// itself was late says nothing of it.
+	late := s.Lag() > lagLimit
+	if s.Out == loadgen.Missed {
+		late = s.Err == loadgen.ErrKindLate
+	}
+	if sec.due++; late {
 		sec.late++
 	}
 }

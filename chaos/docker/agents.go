@@ -255,6 +255,10 @@ func (r *Runtime) enlist(ctx context.Context, t chaos.Target, info container.Ins
 // agentMemory bounds an agent inside: what it holds back are packets in flight.
 const agentMemory = 512 << 20
 
+// agentShares are an agent's share of a busy machine's processors, of which a container has 1,024 by default: a packet that is held
+// too long is a fault that nobody asked for.
+const agentShares = 8192
+
 func (r *Runtime) agentConfig(t chaos.Target, info container.InspectResponse, p profile) *container.Config {
 	command := append(slices.Clone(r.opts.AgentCommand), "--target", info.ID, "--pid", strconv.Itoa(info.State.Pid), "--verbs", strings.Join(p.verbs(), ","))
 	return &container.Config{Image: r.opts.Image, Entrypoint: command, Labels: map[string]string{
@@ -282,7 +286,7 @@ func agentHost(info container.InspectResponse, p profile, rights []string) *cont
 	}
 	return &container.HostConfig{
 		NetworkMode: in, CapDrop: []string{"ALL"}, CapAdd: []string{"NET_ADMIN", "NET_RAW"}, ReadonlyRootfs: true,
-		Resources: container.Resources{Memory: agentMemory},
+		Resources: container.Resources{Memory: agentMemory, CPUShares: agentShares},
 	}
 }
 

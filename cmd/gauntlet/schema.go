@@ -88,6 +88,7 @@ func scalars() map[string]schema {
 		"ports":    {"anyOf": []schema{{"$ref": "#/$defs/port"}, listOf(ref("port"))}},
 		"port":     {"type": "integer", "minimum": 1, "maximum": 65535},
 		"pick":     {"description": "all, one, a number, N%, minority or majority", "anyOf": []schema{{"type": "integer", "minimum": 1}, {"type": "string", "pattern": `^(all|one|minority|majority|[1-9][0-9]*%?)$`}}},
+		"mapping":  {"type": "object"},
 		"headers":  {"type": "object", "additionalProperties": ref("scalar")},
 		"metric":   text(`^([a-z][a-z0-9_-]*_)?(`+strings.Join(metrics, "|")+`)$`, "a metric, or one of an operation class, such as write_outage"),
 		"bound":    {"type": []string{"string", "number"}},

@@ -147,11 +147,11 @@ func TestAbort(t *testing.T) {
 }
 
 func TestSpikesAreInTheSchedule(t *testing.T) {
-	e, err := Parse("x.yaml", []byte(withSteps("  - {at: 5s, for: 5s, fault: {kind: spike, factor: 3}}\n  - {at: 8s, for: 4s, fault: {kind: spike, factor: 0}}\n")))
+	_, err := Parse("x.yaml", []byte(withSteps("  - {at: 5s, for: 5s, fault: {kind: spike, factor: 3}}\n  - {at: 8s, for: 4s, fault: {kind: spike, factor: 0}}\n")))
 	if err == nil || !strings.Contains(err.Error(), "overlaps") {
 		t.Errorf("got %v, want two spikes at once refused", err)
 	}
-	e, err = Parse("x.yaml", []byte(withSteps("  - {at: 5s, for: 5s, fault: {kind: spike, factor: 3}}\n  - {at: 12s, for: 1s, fault: {kind: spike, factor: 0}}\n")))
+	e, err := Parse("x.yaml", []byte(withSteps("  - {at: 5s, for: 5s, fault: {kind: spike, factor: 3}}\n  - {at: 12s, for: 1s, fault: {kind: spike, factor: 0}}\n")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func (r *Runtime) gone(before, now container.InspectResponse, at span, seen bool
 }
 
 func (r *Runtime) pause(ctx context.Context, info container.InspectResponse) (chaos.Effect, error) {
-	at, seen, err := during(ctx, func(ctx context.Context) error { return r.cli.ContainerPause(ctx, info.ID) }, r.frozen(info))
+	at, seen, err := during(ctx, func(ctx context.Context) error { return r.freeze(ctx, info.ID) }, r.frozen(info))
 	if err != nil {
 		return chaos.Effect{}, engineErr(nameOf(info), err)
 	}
@@ -121,6 +121,20 @@ func (r *Runtime) pause(ctx context.Context, info container.InspectResponse) (ch
 		return at.effect("cgroup frozen; engine says paused"), nil
 	}
 	return at.effect("engine says paused"), nil
+}
+
+// freezeTries is how often a freeze is asked for.
+const freezeTries = 3
+
+// freeze asks the engine to pause. On a busy machine with cgroup v1 runc gives up ("unable to freeze") while processes of the
+// container are in system calls that can't be frozen; it has thawed them again then, and can be asked again.
+func (r *Runtime) freeze(ctx context.Context, id string) error {
+	for try := 1; ; try++ {
+		err := r.cli.ContainerPause(ctx, id)
+		if err == nil || try == freezeTries || !strings.Contains(err.Error(), "unable to freeze") {
+			return err
+		}
+	}
 }
 
 // frozen is how to see from here that the container's cgroup is frozen; nil if it can't be seen.

@@ -31,10 +31,10 @@ func interrupt(signals <-chan os.Signal, cancel context.CancelCauseFunc) {
 	for first := true; ; first = false {
 		<-signals
 		if first {
-			fmt.Fprintln(os.Stderr, "\ngauntlet: interrupted: healing, recording and taking down; this takes some seconds")
+			fmt.Fprintln(os.Stderr, "\ngauntlet: interrupted: healing and cleaning up; this takes some seconds")
 			cancel(errInterrupted)
 		} else {
-			fmt.Fprintln(os.Stderr, "gauntlet: still healing and taking down")
+			fmt.Fprintln(os.Stderr, "gauntlet: still healing and cleaning up")
 		}
 	}
 }

@@ -32,7 +32,7 @@ const (
 // promise is how long after a death all must be as before: 2 s, and more on a machine that does other things at the same time.
 const (
 	promise  = 2 * time.Second
-	patience = 30 * time.Second
+	patience = 90 * time.Second
 )
 
 // quick are the kinds that meet each death also without -long: one of each family.

@@ -87,11 +87,17 @@ func (y *yard) gauntlet(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// inject starts a Gauntlet that disturbs a for longer than the test lasts.
+// on is the trial with its target.
+func (tr trial) on(target string) trial {
+	tr.args = append([]string{"--on", target}, tr.args...)
+	return tr
+}
+
+// inject starts a Gauntlet that disturbs somebody for longer than the test lasts.
 func (y *yard) inject(t *testing.T, tr trial) *injection {
 	t.Helper()
 	i := &injection{done: make(chan struct{})}
-	i.cmd = y.gauntlet(append([]string{"inject", tr.kind, "--on", "a", "--for", "10m"}, tr.args...)...)
+	i.cmd = y.gauntlet(append([]string{"inject", tr.kind, "--for", "10m"}, tr.args...)...)
 	i.cmd.Stdout, i.cmd.Stderr = i, i
 	if err := i.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -179,7 +185,7 @@ func (y *yard) recovers(t *testing.T, tr trial) time.Duration {
 func (y *yard) try(t *testing.T, tr trial, d death) {
 	await(t, "the members answer", func(ctx context.Context) error { return well(ctx, y) })
 	y.feels(t, tr, false)
-	i := y.inject(t, tr)
+	i := y.inject(t, tr.on("a"))
 	i.begun(t)
 	if !tr.over {
 		y.feels(t, tr, true)
@@ -293,7 +299,7 @@ func (y *yard) random(t *testing.T, rng *rand.Rand) {
 	all := trials()
 	tr := all[rng.IntN(len(all))]
 	await(t, "the members answer", func(ctx context.Context) error { return well(ctx, y) })
-	i := y.inject(t, tr)
+	i := y.inject(t, tr.on("a"))
 	for range 1 + rng.IntN(2) {
 		time.Sleep(time.Duration(rng.IntN(1500)) * time.Millisecond)
 		victim := []string{"gauntlet", "agent", "janitor", "target"}[rng.IntN(4)]

@@ -109,7 +109,35 @@ func (e *Engine) buildTarget(ctx context.Context, target string, log func(string
 	if err != nil || e.imageHash(ctx, imageName(target)) == b.hash {
 		return err
 	}
-	began := time.Now()
+	turn, err := awaitTurn(ctx, target)
+	if err != nil {
+		return err
+	}
+	defer turn.Close()
+	if e.imageHash(ctx, imageName(target)) == b.hash {
+		return nil // another process has built it meanwhile
+	}
+	return e.buildNow(ctx, b, log)
+}
+
+// awaitTurn waits until no other process builds the image: two that give the same name to their own would each remove what the
+// other has just made.
+func awaitTurn(ctx context.Context, target string) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildLimit)
+	defer cancel()
+	for {
+		f, err := lock("image-" + target)
+		if !errors.Is(err, ErrBusy) {
+			return f, err
+		}
+		if !sleep(ctx, 100*time.Millisecond) {
+			return nil, fmt.Errorf("another process builds it all the while: %w", context.Cause(ctx))
+		}
+	}
+}
+
+func (e *Engine) buildNow(ctx context.Context, b build, log func(string)) error {
+	began, target := time.Now(), b.target
 	log("building image " + imageName(target))
 	dir, err := b.writeContext()
 	if err != nil {
@@ -123,19 +151,20 @@ func (e *Engine) buildTarget(ctx context.Context, target string, log func(string
 		return err
 	}
 	log(fmt.Sprintf("built image %s in %.0f s", imageName(target), time.Since(began).Seconds()))
-	return e.forget(ctx, before, imageName(target))
+	e.forget(ctx, before, imageName(target), log)
+	return nil
 }
 
-// forget removes the image that a new one took the name of, unless a container still uses it.
-func (e *Engine) forget(ctx context.Context, id, name string) error {
+// forget removes the image that a new one took the name of, unless a container still uses it. One that can't be removed takes
+// some space and does no other harm.
+func (e *Engine) forget(ctx context.Context, id, name string, log func(string)) {
 	if id == "" || id == e.imageID(ctx, name) {
-		return nil
+		return
 	}
 	_, err := e.api.ImageRemove(ctx, id, image.RemoveOptions{PruneChildren: true})
-	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) {
-		return nil
+	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+		log(fmt.Sprintf("the image that %s was before is left: %v", name, err))
 	}
-	return err
 }
 
 // writeContext writes the build context into a new folder.

@@ -34,13 +34,16 @@ func Acquire() (release func()) {
 	return func() {}
 }
 
-// Quiet is Turn, and then waits until most of the processors have been idle for three seconds: compilers and the tests that
+// calmSeconds is how long the machine must be calm: tests that take no turns pause for some seconds themselves.
+const calmSeconds = 8
+
+// Quiet is Turn, and then waits until most of the processors have been idle for calmSeconds: compilers and the tests that
 // take no turns have ended. Where that can't be known, or if it never comes true within limit, it goes on.
 func Quiet(t testing.TB, limit time.Duration) {
 	t.Helper()
 	Turn(t)
 	calm := 0
-	for deadline := time.Now().Add(limit); calm < 3 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(limit); calm < calmSeconds && time.Now().Before(deadline); {
 		before, ok := idle()
 		time.Sleep(time.Second)
 		after, _ := idle()
@@ -51,7 +54,7 @@ func Quiet(t testing.TB, limit time.Duration) {
 			calm = 0
 		}
 	}
-	if calm < 3 {
+	if calm < calmSeconds {
 		t.Logf("this machine has not been quiet for %s; results may be unknown", limit)
 	}
 }

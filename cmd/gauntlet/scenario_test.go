@@ -28,6 +28,7 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 		code       int
 		card       score.Card
 		outages    []witness
+		decided    bool
 	)
 	for range busyTries {
 		state = t.TempDir()
@@ -39,9 +40,15 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 		outages = startWitness(t.Context(), t, 60*time.Second)()
 		code = inv.code(t, inv.Wait())
 		nothingLeft(t)
-		if dir, card = inv.recorded(t); card.Verdict != score.Unknown && code != exitCannot {
+		dir, card = inv.recorded(t)
+		decided = card.Verdict == score.Pass || card.Data.Lost > 0 || !undecided(inv.stdout.String()+inv.stderr.String())
+		if decided {
 			break // else this machine was too busy for an answer, or lost the primary by itself
 		}
+	}
+	if !decided {
+		checkSameAgain(t, state, dir)
+		t.Skipf("not decided: this machine was too busy %d times: %v", busyTries, card.Why)
 	}
 	if code != exitPass || card.Verdict != score.Pass {
 		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)

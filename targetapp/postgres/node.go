@@ -48,6 +48,7 @@ func poolConfig(m Member, app string) (*pgxpool.Config, error) {
 	}
 	cfg.MaxConns, cfg.MinConns, cfg.MaxConnIdleTime = poolSize, 0, poolIdle
 	cfg.ConnConfig.ConnectTimeout = connectLimit
+	cfg.ConnConfig.DialFunc = dialer(connectLimit / 2)
 	cfg.ConnConfig.RuntimeParams["application_name"] = app
 	cfg.ConnConfig.OnNotice = noteWarning
 	// The monitor resets the pool of a node that fails; a ping before use would only cost a round trip.

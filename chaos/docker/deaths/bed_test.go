@@ -192,6 +192,11 @@ func (y *yard) clean(net string) {
 	all, _ := y.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(filters.Arg("label", "com.docker.compose.project="+y.project))})
 	for _, c := range all {
 		_ = y.cli.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		for _, m := range c.Mounts { // the engine takes that of a container that was made again for a named one, and keeps it
+			if m.Name != "" {
+				_ = y.cli.VolumeRemove(ctx, m.Name, false)
+			}
+		}
 	}
 	_ = y.cli.NetworkRemove(ctx, net)
 }

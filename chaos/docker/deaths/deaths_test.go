@@ -21,7 +21,6 @@ import (
 type death string
 
 const (
-	nobody   death = "nobody"   // Ctrl-C heals
 	gauntlet death = "gauntlet" // SIGKILL
 	agents   death = "agents"   // SIGKILL
 	janitor  death = "janitor"  // SIGKILL
@@ -29,7 +28,8 @@ const (
 	recreate death = "recreate" // of the target: another id, another address
 )
 
-// promise is how long after a death all must be as before: 2 s, and more on a machine that does other things at the same time.
+// promise is how long after a death all is as before on a calm machine. It is printed when it is missed, and not asserted: what is
+// asserted is that all is as before within patience, on whatever machine this runs.
 const (
 	promise  = 2 * time.Second
 	patience = 90 * time.Second
@@ -205,8 +205,6 @@ func (y *yard) try(t *testing.T, tr trial, d death) {
 func (y *yard) dies(t *testing.T, tr trial, d death, i *injection) {
 	t.Helper()
 	switch d {
-	case nobody:
-		i.interrupt(t)
 	case gauntlet:
 		_ = i.cmd.Process.Kill()
 	case agents:

@@ -11,10 +11,14 @@ import (
 
 func delay() *chaos.Delay { return &chaos.Delay{Delay: 20 * time.Millisecond} }
 
-// lastWindow runs one step of 10 s while something else happens after 3 s, and returns how it ended.
+// betweenLooks is not a moment at which a step looks at its targets: which of the two came first would be chance.
+const betweenLooks = 3*sec + 50*time.Millisecond
+
+// lastWindow runs one step of 10 s while something else happens after 3 s, and returns how it
+// ended.
 func lastWindow(t *testing.T, r *rig, f chaos.Fault, after func()) chaos.Window {
 	t.Helper()
-	stop := time.AfterFunc(3*sec, after)
+	stop := time.AfterFunc(betweenLooks, after)
 	defer stop.Stop()
 	if err := r.run(t.Context(), step(0, 10*sec, service("db1"), f)); err != nil {
 		t.Fatal(err)
@@ -73,7 +77,7 @@ func TestHealBesideALiveRunIsFinal(t *testing.T) {
 		dir := t.TempDir()
 		j := mustOpen(t, dir)
 		steps := []chaos.Step{step(0, 10*sec, service("db1"), delay())}
-		time.AfterFunc(3*sec, func() {
+		time.AfterFunc(betweenLooks, func() {
 			other, err := chaos.PeekJournal(dir, project)
 			if err != nil {
 				t.Error(err)

@@ -33,6 +33,7 @@ func needDocker(t *testing.T) {
 	if out, err := exec.Command("docker", "version").CombinedOutput(); err != nil {
 		t.Fatalf("this test needs Docker (GAUNTLET_DOCKER=off skips it): %v\n%s", err, out)
 	}
+	exclusive.Alone(t, 20*time.Minute)
 	exclusive.Quiet(t, 10*time.Minute)
 }
 
@@ -111,14 +112,22 @@ func (inv *invocation) recorded(t *testing.T) (string, score.Card) {
 func (inv *invocation) await(t *testing.T, text string, limit time.Duration) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		files, _ := filepath.Glob(filepath.Join(inv.out, "*", "*", "*", "events.jsonl"))
-		for _, f := range files {
-			if events, err := os.ReadFile(f); err == nil && bytes.Contains(events, []byte(text)) {
-				return
-			}
+		if inv.hasEvent(text) {
+			return
 		}
 	}
 	t.Fatalf("no event with %s within %s\n%s", text, limit, inv.stderr.String())
+}
+
+// hasEvent says whether the recording's events hold the text.
+func (inv *invocation) hasEvent(text string) bool {
+	files, _ := filepath.Glob(filepath.Join(inv.out, "*", "*", "*", "events.jsonl"))
+	for _, f := range files {
+		if events, err := os.ReadFile(f); err == nil && bytes.Contains(events, []byte(text)) {
+			return true
+		}
+	}
+	return false
 }
 
 // nothingLeft fails the test if a container, network or volume of a topology is still there, and removes it.

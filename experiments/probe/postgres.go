@@ -29,11 +29,16 @@ func (s *session) postgresPollers(e Endpoint) ([]poller, error) {
 		return nil, err
 	}
 	role := &roleAsker{db: ask, session: s, node: e.Name, role: watchFor(s.out, Role, e.Name), health: health{target: e.Name, out: s.out}}
-	return []poller{
+	pollers := []poller{
 		{name: "role " + e.Name, every: stateEvery, limit: dbLimit, asker: role},
 		{name: "heartbeat write " + e.Name, every: beatEvery, limit: dbLimit, asker: &beatWriter{db: write, session: s, node: e.Name}},
 		{name: "heartbeat read " + e.Name, every: beatEvery, limit: dbLimit, asker: &beatReader{db: read, session: s, node: e.Name}},
-	}, nil
+	}
+	if len(s.watch.of(RabbitMQ)) == 0 {
+		return pollers, nil
+	}
+	count, err := newDB(s.watch, s.clock, e, nil)
+	return append(pollers, poller{name: "outbox " + e.Name, every: slowEvery, limit: dbLimit, asker: &outboxReader{db: count, session: s, node: e.Name}}), err
 }
 
 // roleAsker asks a node whether it accepts writes and how far its write-ahead log is.

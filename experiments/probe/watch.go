@@ -14,10 +14,11 @@ const (
 	Etcd     = "etcd"     // etcd with its v2 API on port 2379
 	HAProxy  = "haproxy"  // HAProxy with its runtime API on TCP port 9999
 	Web      = "web"      // the target app on port 8080
+	RabbitMQ = "rabbitmq" // a broker node on port 5672, with the target app's queues
 )
 
 // Kinds lists all kinds that [Watch] accepts.
-func Kinds() []string { return []string{Postgres, Etcd, HAProxy, Web} }
+func Kinds() []string { return []string{Postgres, Etcd, HAProxy, Web, RabbitMQ} }
 
 // Endpoint is one container to watch.
 type Endpoint struct {
@@ -122,12 +123,14 @@ type session struct {
 	board *board // what the database nodes last said
 	pulse *pulse // the heartbeat's last acknowledgement
 	store *store // what the consensus nodes last said
+
+	queues *queues // which broker node speaks for all
 }
 
 func newSession(w Watch, origin time.Time, emit Sink) *session {
 	c := clock{origin}
 	out := &emitter{sink: emit}
-	return &session{watch: w, clock: c, out: out, board: newBoard(), pulse: newPulse(), store: newStore(out)}
+	return &session{watch: w, clock: c, out: out, board: newBoard(), pulse: newPulse(), store: newStore(out), queues: &queues{out: out}}
 }
 
 // pollers makes the pollers of all endpoints.
@@ -156,6 +159,8 @@ func (s *session) pollersOf(e Endpoint) ([]poller, error) {
 		return shifted(20 * time.Millisecond)(s.etcdPollers(e))
 	case HAProxy:
 		return shifted(30 * time.Millisecond)(s.haproxyPollers(e))
+	case RabbitMQ:
+		return shifted(35 * time.Millisecond)(s.queuePollers(e))
 	default:
 		return nil, fmt.Errorf("%w %s: unknown kind %q; known are %v", ErrEndpoint, e.Name, e.Kind, Kinds())
 	}

@@ -209,13 +209,16 @@ func (f *folder) bad(kind string, i int) {
 	*at(&k.Counts, i, 0)++
 }
 
+// drawn are the metrics that the report draws.
+var drawn = []string{probe.ReplicationLag, probe.HeartbeatAge, probe.LSNDistance, probe.QueueDepth, probe.CacheHits}
+
 // point takes one measurement.
 func (f *folder) point(p probe.Point) {
 	if p.Metric == probe.Coverage {
 		f.cover(p)
 		return
 	}
-	if p.Metric != probe.ReplicationLag && p.Metric != probe.HeartbeatAge && p.Metric != probe.LSNDistance {
+	if !slices.Contains(drawn, p.Metric) {
 		return
 	}
 	i := f.index(p.At)

@@ -64,6 +64,8 @@ type pageView struct {
 	Latency  []chart
 	Lag      chart
 	WAL      chart
+	Queue    chart
+	Cache    chart
 	Classes  []string
 	Windows  []time.Duration
 	Outages  int
@@ -149,10 +151,12 @@ func (v *pageView) charts(d *drawer) {
 	}
 	v.Lag = d.gaugePanel("lag", []string{probe.ReplicationLag, probe.HeartbeatAge}, axisSeconds, "s")
 	v.WAL = d.gaugePanel("wal", []string{probe.LSNDistance}, func(f float64) string { return byteSize(f) }, "B")
+	v.Queue = d.gaugePanel("queue", []string{probe.QueueDepth}, count, "jobs")
+	v.Cache = d.gaugePanel("cache", []string{probe.CacheHits}, percent, "")
 	v.Data = pageData{
 		From: d.t.From.Seconds(), Step: d.t.Step.Seconds(), Left: plotLeft, Right: plotRight, Width: chartWidth, Traces: map[string][]trace{},
 	}
-	for _, c := range append(append(append([]chart{}, v.Rates...), v.Latency...), v.Errors, v.Lag, v.WAL) {
+	for _, c := range append(append(append([]chart{}, v.Rates...), v.Latency...), v.Errors, v.Lag, v.WAL, v.Queue, v.Cache) {
 		if len(c.Data) > 0 {
 			v.Data.Traces[c.ID] = c.Data
 		}

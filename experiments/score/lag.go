@@ -22,6 +22,7 @@ type points struct {
 	thin     []string // pollers that did not answer often enough
 	answered []string // targets that still answered while they were disturbed
 	silent   bool     // no poller said how well it could see
+	queue    backlog
 	damage   []error
 }
 
@@ -42,6 +43,8 @@ func readPoints(h *history.History, sp span) points {
 		switch pt.Metric {
 		case probe.ReplicationLag:
 			p.lag(h, pt, back)
+		case probe.QueueDepth, probe.QueueAge:
+			p.queue.add(pt)
 		case probe.HeartbeatAge:
 			p.headless = max(p.headless, pt.Value)
 		case probe.Answers:

@@ -51,6 +51,8 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 			m.Warnings = append(m.Warnings, fmt.Sprintf("while there was no primary, the last acknowledged heartbeat was up to %.2f s old", p.headless))
 		}
 		return m
+	case "queue_depth", "queue_age":
+		return m.ofQueue(name, p)
 	case "score":
 		m.Value = c.Score
 		return m
@@ -225,6 +227,18 @@ func (m Measure) after(h *history.History, b *book, c *Card) Measure {
 	}
 	if !m.Known {
 		m.Why = "there was no fault"
+	}
+	return m
+}
+
+// ofQueue measures the backlog of jobs.
+func (m Measure) ofQueue(name string, p points) Measure {
+	m.Known, m.Value = p.queue.known, exactly(p.queue.depth)
+	if name == "queue_age" {
+		m.Value = exactly(p.queue.age)
+	}
+	if !m.Known {
+		m.Why = noQueue
 	}
 	return m
 }

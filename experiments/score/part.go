@@ -2,7 +2,6 @@ package score
 
 import (
 	"fmt"
-	"slices"
 
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/spec"
@@ -13,7 +12,9 @@ import (
 // R2: what was not read back or not watched may hide what a cap is for, so that the lower end is below that cap; and a run
 // without any word from its probes is in doubt. Some void seconds far from the edges of faults no longer put the whole run in
 // doubt: what they hide is in the intervals.
-const Formula = "R2"
+//
+// R3: the backlog of jobs counts as pressure where the topology has a queue.
+const Formula = "R3"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
 // "more than 1 % errors for 5 min" can see in its most sensitive reading.
@@ -131,19 +132,6 @@ func dataPart(h *history.History, c *Card) Part {
 		p.Utility = exactly(min(0.6, utility(d.RPOSeconds, rpoThreshold)))
 	} else if d.Why != "" {
 		p.Utility.Lo = 0.6 // a replica that was not read may differ
-	}
-	return p
-}
-
-func pressurePart(h *history.History, pt points) Part {
-	replicas := slices.Contains(h.Header.Roles, "postgres-replica")
-	p := Part{Name: "pressure", Weight: weightPressure, Applicable: replicas, Known: pt.known, X: pt.peak, Threshold: lagThreshold}
-	p.Quantity = fmt.Sprintf("replication lag up to %.2f s", pt.peak)
-	p.Utility = exactly(utility(pt.peak, lagThreshold))
-	if !replicas {
-		p.Why = "the topology has no replica and no queue"
-	} else if !pt.known {
-		p.Why = "no replica's lag could be read"
 	}
 	return p
 }

@@ -24,6 +24,7 @@ const (
 	NeedsStep    Need = "a step"
 	NeedsLedger  Need = "an operation with ledger: true"
 	NeedsReplica Need = "a topology with the role postgres-replica"
+	NeedsQueue   Need = "a topology with the role rabbitmq-leader"
 )
 
 // Metrics lists what goals can bound. All are over the fault and recovery phases unless they say otherwise.
@@ -44,6 +45,8 @@ func Metrics() []Metric {
 		{"resurrected_writes", "count", false, false, NeedsLedger, "writes that certainly failed and are there all the same"},
 		{"diverged_rows", "count", false, false, NeedsLedger, "writes on which a caught-up replica differs from the primary"},
 		{"replication_lag", "seconds", false, false, NeedsReplica, "highest replication lag of any replica"},
+		{"queue_depth", "count", false, false, NeedsQueue, "most jobs that waited for a worker at one time, in the outbox and in the broker"},
+		{"queue_age", "seconds", false, false, NeedsQueue, "highest age of the oldest job in the outbox"},
 		{"score", "points", true, false, "", "the experiment's score"},
 	}
 }

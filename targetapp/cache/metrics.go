@@ -19,6 +19,11 @@ var (
 	descOpen  = prometheus.NewDesc("app_cache_bypass", "1 while the cache is bypassed.", nil, nil)
 )
 
+// Reads are the reads since the start that the cache answered, with a stale entry too, and those that it did not.
+func (s *Store) Reads() (hits, misses int64) {
+	return s.counts.hits.Load() + s.counts.stale.Load(), s.counts.misses.Load()
+}
+
 // Describe implements prometheus.Collector.
 func (s *Store) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descReads, descLoads, descErrs, descPass, descOpen} {

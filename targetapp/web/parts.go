@@ -20,7 +20,8 @@ type parts struct {
 	router   *postgres.Router
 	store    Store
 	sessions Sessions
-	jobs     Jobs // nil: none are made
+	jobs     Jobs                        // nil: none are made
+	reads    func() (hits, misses int64) // of the cache; nil: there is none
 	metrics  []prometheus.Collector
 	checks   []func(context.Context) error // of what the node cannot be ready without
 	closers  []func() error                // in the order in which they were opened
@@ -49,7 +50,7 @@ func open(cfg Config, log *slog.Logger) (*parts, error) {
 func (p *parts) cached(cfg Config) {
 	ring := cache.NewRing(cfg.Cache, cfg.CacheNaive)
 	store := cache.New(p.store, ring, cfg.CacheNaive)
-	p.store = store
+	p.store, p.reads = store, store.Reads
 	p.metrics = append(p.metrics, store)
 	p.closers = append(p.closers, ring.Close, func() error { store.Close(); return nil })
 }

@@ -63,6 +63,8 @@ type Server struct {
 	album    photo.Album
 	jobs     Jobs // nil: none are made
 	draining atomic.Bool
+
+	cacheReads func() (hits, misses int64) // nil: there is no cache
 }
 
 // New returns the handler of the web node name.

@@ -39,8 +39,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, code, map[string]any{"ready": len(missing) == 0, "missing": missing})
 }
 
-// route says where this node sends requests now.
+// route says where this node sends requests now, and what its cache did since it started.
 func (s *Server) route(w http.ResponseWriter, _ *http.Request) {
 	rt := s.routes.Route()
-	answer(w, http.StatusOK, map[string]any{"primary": rt.Primary, "replicas": rt.Replicas, "stale": rt.Stale, "down": rt.Down, "timeline": rt.Timeline})
+	says := map[string]any{"primary": rt.Primary, "replicas": rt.Replicas, "stale": rt.Stale, "down": rt.Down, "timeline": rt.Timeline}
+	if s.cacheReads != nil {
+		hits, misses := s.cacheReads()
+		says["cache"] = map[string]int64{"hits": hits, "misses": misses}
+	}
+	answer(w, http.StatusOK, says)
 }

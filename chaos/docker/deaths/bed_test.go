@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 		code = max(code, sweep())
 	}
 	release()
+	times.print(os.Stdout)
 	os.Exit(code)
 }
 

@@ -2,12 +2,13 @@ package compose
 
 // Labels that the topology files put on their services. Gauntlet reads roles from live answers, never from labels.
 const (
-	LabelTier   = "gauntlet.tier"   // lb, web, db, dcs, ...
-	LabelRegion = "gauntlet.region" // a, b
-	LabelRoles  = "gauntlet.roles"  // comma-separated live roles that the container may come to have
-	LabelProbe  = "gauntlet.probe"  // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq
-	LabelReady  = "gauntlet.ready"  // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
-	LabelOwner  = "gauntlet.owner"  // "gauntlet" on all that Gauntlet started
+	LabelTier    = "gauntlet.tier"    // lb, web, db, dcs, ...
+	LabelRegion  = "gauntlet.region"  // a, b
+	LabelRoles   = "gauntlet.roles"   // comma-separated live roles that the container may come to have
+	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq
+	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
+	LabelMetrics = "gauntlet.metrics" // where Prometheus metrics are, such as "8080 /metrics"
+	LabelOwner   = "gauntlet.owner"   // "gauntlet" on all that Gauntlet started
 )
 
 // Topology is an architecture that Gauntlet can start.
@@ -35,6 +36,7 @@ type Container struct {
 	Region  string
 	Probe   string         // LabelProbe
 	Ready   string         // LabelReady
+	Metrics string         // LabelMetrics
 	IP      string         // on the topology's network
 	Ports   map[int]string // container port to "127.0.0.1:port"
 }

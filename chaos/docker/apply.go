@@ -145,7 +145,27 @@ func (r *Runtime) evict(ctx context.Context, s *seat, t chaos.Target, v chaos.Ve
 // returns the names of their targets. What they held is undone by then, but for what outlives a process (fills of disks, limits
 // of their bandwidth, settings of servers): chaos.VerbRevoke does that.
 func (r *Runtime) Sweep(ctx context.Context) (ended []string, err error) {
-	return r.endAgents(ctx)
+	ended, err = r.endAgents(ctx)
+	return ended, errors.Join(err, r.removeStillborn(ctx))
+}
+
+// stillborn is how old a helper must be that was made and never started: a Gauntlet that is starting it now would be younger.
+const stillborn = 5 * time.Second
+
+// removeStillborn removes the project's helpers that were made by a Gauntlet which died before it could start them. They do nothing.
+func (r *Runtime) removeStillborn(ctx context.Context) error {
+	all, err := r.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
+		filters.Arg("label", labelInternal), filters.Arg("label", labelScope+"="+r.opts.Project), filters.Arg("status", "created"))})
+	if err != nil {
+		return fmt.Errorf("helpers of %s: %w", r.opts.Project, err)
+	}
+	var errs []error
+	for _, c := range all {
+		if time.Since(time.Unix(c.Created, 0)) > stillborn {
+			errs = append(errs, r.vanish(ctx, c.ID, true))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // endAgents asks the project's agents with these labels to end, and kills those that don't within a second.

@@ -97,13 +97,13 @@ func (r *Runtime) signal(ctx context.Context, info container.InspectResponse, op
 func (r *Runtime) runHelper(ctx context.Context, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, helperTimeout)
 	defer cancel()
-	created, err := r.cli.ContainerCreate(ctx, helperConfig(r.opts, args), helperHost(), nil, nil, "")
+	id, err := r.makeHelper(ctx, helperConfig(r.opts, args), helperHost())
 	if err != nil {
 		return fmt.Errorf("helper: %w", err)
 	}
-	defer r.remove(ctx, created.ID)
-	exited, failed := r.cli.ContainerWait(ctx, created.ID, container.WaitConditionNextExit)
-	if err := r.cli.ContainerStart(ctx, created.ID, container.StartOptions{}); err != nil {
+	defer r.remove(ctx, id)
+	exited, failed := r.cli.ContainerWait(ctx, id, container.WaitConditionNextExit)
+	if err := r.cli.ContainerStart(ctx, id, container.StartOptions{}); err != nil {
 		return fmt.Errorf("helper: %w", err)
 	}
 	select {

@@ -31,11 +31,11 @@ func (r *Runtime) open(ctx context.Context, c *container.Config, h *container.Ho
 	c.OpenStdin, c.StdinOnce, c.AttachStdin, c.AttachStdout, c.AttachStderr = true, true, true, true, true
 	c.StopSignal, c.User = "SIGTERM", "0:0"
 	h.AutoRemove, h.LogConfig = true, container.LogConfig{Type: "none"}
-	created, err := r.cli.ContainerCreate(ctx, c, h, nil, nil, "")
+	id, err := r.makeHelper(ctx, c, h)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipe{r: r, id: created.ID}
+	p := &Pipe{r: r, id: id}
 	p.conn, err = r.cli.ContainerAttach(ctx, p.id, container.AttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
 	if err != nil {
 		return nil, errors.Join(err, p.Remove(ctx))
@@ -50,6 +50,20 @@ func (r *Runtime) open(ctx context.Context, c *container.Config, h *container.Ho
 		return nil, errors.Join(err, p.Remove(ctx))
 	}
 	return p, nil
+}
+
+// makeHelper makes a helper. It is not cut short with ctx: the engine would make it all the same, and nobody would know its id.
+func (r *Runtime) makeHelper(ctx context.Context, c *container.Config, h *container.HostConfig) (string, error) {
+	long, cancel := context.WithTimeout(context.WithoutCancel(ctx), helperTimeout)
+	defer cancel()
+	created, err := r.cli.ContainerCreate(long, c, h, nil, nil, "")
+	if err != nil {
+		return "", err
+	}
+	if ctx.Err() != nil {
+		return "", errors.Join(context.Cause(ctx), r.vanish(long, created.ID, true))
+	}
+	return created.ID, nil
 }
 
 // Read reads what the container says on its standard output.

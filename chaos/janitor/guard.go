@@ -1,6 +1,7 @@
 package janitor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,17 @@ const (
 	retries       = 5                // then the run goes on without one, until the next line
 )
 
+// DefaultLease is shorter than an agent's: to start or to make a container again takes up to a second, and a target shall be well
+// two seconds after Gauntlet was last heard of.
+const DefaultLease = time.Second
+
 // Options say how a janitor is started.
 type Options struct {
 	// Command is Serve in the runtime's image, such as "/gauntlet", "janitor". Required.
 	Command []string
 	// Folder on this host gets the janitor's record, janitor.jsonl, if the engine can reach it; "" is none.
 	Folder string
-	// Lease is how long Gauntlet may be silent before the janitor acts; 0 is lease.Default.
+	// Lease is how long Gauntlet may be silent before the janitor acts; 0 is DefaultLease.
 	Lease time.Duration
 	// Say gets what the user should know, such as that a janitor died and was replaced; nil is nobody.
 	Say func(string)
@@ -82,7 +87,7 @@ func (g *Guard) hire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := lease.Dial(ctx, pipe, g.opts.Lease)
+	client, err := lease.Dial(ctx, pipe, cmp.Or(g.opts.Lease, DefaultLease))
 	if err != nil {
 		return errors.Join(fmt.Errorf("it said %q: %w", pipe.LastWords(), err), pipe.Remove(ctx))
 	}

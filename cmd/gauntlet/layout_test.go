@@ -27,21 +27,23 @@ var mayImport = map[string][]string{
 	"chaos":               {"chaos"},
 	"experiments":         {},
 	"experiments/probe":   {},
-	"experiments/spec":    {"chaos", "loadgen", "experiments", "experiments/probe", "compose"},
-	"experiments/history": {"chaos", "loadgen", "experiments/probe", "compose"},
-	"experiments/score":   {"chaos", "loadgen", "experiments/probe", "compose", "experiments/history", "experiments/spec"},
+	"experiments/monitor": {},
+	"experiments/spec":    {"chaos", "loadgen", "experiments", "experiments/probe", "experiments/monitor", "compose"},
+	"experiments/history": {"chaos", "loadgen", "experiments/probe", "experiments/monitor", "compose"},
+	"experiments/score":   {"chaos", "loadgen", "experiments/probe", "experiments/monitor", "compose", "experiments/history", "experiments/spec"},
 	"experiments/report":  {"chaos", "loadgen", "experiments/probe", "compose", "experiments/history", "experiments/spec", "experiments/score"},
 	"experiments/compare": {"experiments/history", "experiments/spec", "experiments/score", "experiments/report"},
-	"experiments/run":     {"chaos", "chaos/docker", "loadgen", "experiments/probe", "compose", "experiments/history", "experiments/spec"},
+	"experiments/run":     {"chaos", "chaos/docker", "loadgen", "experiments/probe", "experiments/monitor", "compose", "experiments/history", "experiments/spec"},
 }
 
 // onlyIn says which folders may import a dependency (by prefix).
 var onlyIn = map[string][]string{
-	"github.com/docker/docker":      {"chaos/docker", "chaos/chaostest", "compose"},
-	"github.com/tsenart/vegeta":     {"loadgen"},
-	"github.com/spf13/cobra":        {"cmd/gauntlet"},
-	"gopkg.in/yaml.v3":              {"experiments/spec", "compose"},
-	"github.com/prometheus/client_": {"targetapp", "experiments/probe"},
+	"github.com/docker/docker":         {"chaos/docker", "chaos/chaostest", "compose"},
+	"github.com/tsenart/vegeta":        {"loadgen"},
+	"github.com/spf13/cobra":           {"cmd/gauntlet"},
+	"gopkg.in/yaml.v3":                 {"experiments/spec", "compose"},
+	"github.com/prometheus/client_":    {"targetapp", "experiments/probe", "experiments/monitor"},
+	"github.com/prometheus/prometheus": {"experiments/monitor"},
 }
 
 type goPackage struct {

@@ -96,6 +96,8 @@ var schemaObjects = []schemaObject{
 		{"goals", "list of goal", "what must hold, at least one", true},
 		{"roles", "list of role", "live roles that the user defines", false},
 		{"abort", "list of abort", "what ends the run early", false},
+		{"alerts", "list of text", "Prometheus rule files that are evaluated during the run", false},
+		{"time_scale", "number", "all times of the rules are divided by it", false},
 	}},
 	{"role", "a live role: each container of the service is asked, in exactly one way", []schemaKey{
 		{"name", "text", "what role: says", true},

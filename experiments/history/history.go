@@ -23,6 +23,7 @@ type History struct {
 	Engine   []EngineEvent
 	Changes  []probe.Change
 	Reads    []ReadBack
+	Alerts   []Alert
 	Notes    []Note
 	End      *End    // nil: the recorder did not come to its end
 	Warnings []error // what could not be read; nothing may be concluded from its absence
@@ -98,6 +99,8 @@ func (h *History) keep(e Event) {
 		h.Changes = append(h.Changes, *e.Change)
 	case e.Read != nil:
 		h.Reads = append(h.Reads, *e.Read)
+	case e.Alert != nil:
+		h.Alerts = append(h.Alerts, *e.Alert)
 	case e.Note != nil:
 		h.Notes = append(h.Notes, *e.Note)
 	case e.End != nil:

@@ -3,6 +3,7 @@ package history
 import (
 	"time"
 
+	"gauntlet/experiments/monitor"
 	"gauntlet/experiments/probe"
 )
 
@@ -25,7 +26,24 @@ type Header struct {
 	Replicas   []string      `json:"replicas"` // names of the database nodes
 	Sync       bool          `json:"sync"`     // the topology promises that no acknowledged write is lost
 	Machine    Machine       `json:"machine"`
-	Client     string        `json:"client"` // the client model in words: keep-alive, connections, retries
+	Client     string        `json:"client"`           // the client model in words: keep-alive, connections, retries
+	Alerts     *AlertRules   `json:"alerts,omitempty"` // nil: none were evaluated
+}
+
+// AlertRules are the rules that were evaluated during the run.
+type AlertRules struct {
+	Files  []monitor.File `json:"files"`
+	Scale  float64        `json:"scale"`     // what all their times were divided by, from 1
+	Scrape time.Duration  `json:"scrape_ns"` // how often the topology was asked for its metrics
+}
+
+// Alert is a change of an alert's state, at the evaluation that saw it.
+type Alert struct {
+	At     time.Duration `json:"at_ns"`
+	Name   string        `json:"name"`
+	Labels string        `json:"labels,omitempty"`
+	To     string        `json:"to"` // inactive, pending or firing
+	Value  float64       `json:"value"`
 }
 
 // OpInfo is what the score must know about an operation.
@@ -121,6 +139,7 @@ type Event struct {
 	Change *probe.Change `json:"change,omitempty"`
 	Point  *probe.Point  `json:"point,omitempty"`
 	Read   *ReadBack     `json:"read,omitempty"`
+	Alert  *Alert        `json:"alert,omitempty"`
 	Note   *Note         `json:"note,omitempty"`
 	End    *End          `json:"end,omitempty"`
 }

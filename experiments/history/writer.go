@@ -143,6 +143,9 @@ func (w *Writer) Point(p probe.Point) { w.event(Event{Point: &p}) }
 // Read records what a node held after the heal.
 func (w *Writer) Read(r ReadBack) { w.event(Event{Read: &r}) }
 
+// Alert records a change of an alert's state.
+func (w *Writer) Alert(a Alert) { w.event(Event{Alert: &a}) }
+
 // Note records a remark.
 func (w *Writer) Note(n Note) { w.event(Event{Note: &n}) }
 

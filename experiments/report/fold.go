@@ -83,6 +83,8 @@ func (f *folder) event(e history.Event) {
 		f.t.Reads = keep(f, f.t.Reads, r)
 	case e.Note != nil:
 		f.t.Notes = keep(f, f.t.Notes, *e.Note)
+	case e.Alert != nil:
+		f.t.Alerts = keep(f, f.t.Alerts, *e.Alert)
 	case e.End != nil:
 		f.t.Complete = true
 	}

@@ -40,7 +40,7 @@ func parsePage() (*template.Template, error) {
 		"weight": count, "spread": spread, "measured": measured, "verdict": verdictWord, "goalVerdict": goalVerdict, "remarks": remarks,
 		"offset": offset, "outageEnd": outageEnd, "outageLength": outageLength, "worstIn": worstIn, "span": shortSpan,
 		"class": className, "account": loadAccount, "add": func(a, b float64) float64 { return a + b },
-		"upper": strings.ToUpper, "join": strings.Join, "or0": or,
+		"moment": alertMoment, "alertRemark": alertRemark, "upper": strings.ToUpper, "join": strings.Join, "or0": or,
 	}).ParseFS(pageFiles, "page/*.tmpl")
 	if err != nil {
 		return nil, fmt.Errorf("report page: %w", err)

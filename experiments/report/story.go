@@ -43,6 +43,9 @@ func (d *drawer) story() []row {
 	for _, r := range d.t.Reads {
 		add(r.At, "read-back", r.Node+" ("+or(r.Role, "role unknown")+")", or(r.Err, caughtUp(r.CaughtUp, r.Role)))
 	}
+	for _, a := range d.t.Alerts {
+		add(a.At, "alert", a.Name+a.Labels+": "+a.To, "")
+	}
 	for _, n := range d.t.Notes {
 		add(n.At, "note", n.Kind+": "+n.Text, "")
 	}

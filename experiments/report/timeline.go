@@ -21,6 +21,7 @@ type Timeline struct {
 	Engine   []history.EngineEvent
 	Changes  []probe.Change
 	Notes    []history.Note
+	Alerts   []history.Alert
 	Reads    []history.ReadBack // without their ids
 	Classes  []Series
 	Errors   []ErrorKind // by total, descending

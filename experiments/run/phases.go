@@ -31,8 +31,15 @@ func (r *runner) observe(ctx context.Context, rec *recorder) (map[string]uint64,
 		return nil, err
 	}
 	defer rt.Close()
+	mon, err := r.monitorOf(rec)
+	if err != nil {
+		return nil, err
+	}
 	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var beside errgroup.Group
+	if mon != nil {
+		beside.Go(func() error { return mon.run(watchCtx, rec) })
+	}
 	beside.Go(func() error {
 		return watch.Run(watchCtx, r.origin, probe.Sink{Point: rec.point, Change: rec.Change})
 	})

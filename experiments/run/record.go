@@ -34,6 +34,9 @@ func header(e spec.Experiment, t compose.Topology, eng *compose.Engine, on []com
 		}
 	}
 	slices.Sort(h.Replicas)
+	if files, rules, err := e.AlertRules(); err == nil && len(files) > 0 {
+		h.Alerts = &history.AlertRules{Files: files, Scale: e.Scale, Scrape: rules.Scrape()}
+	}
 	return h
 }
 
@@ -59,6 +62,7 @@ type recorder struct {
 	limit  time.Duration
 	gauges *gauges
 	vigil  *vigil
+	series *seriesOf // for the alert rules; nil: there are none
 	say    func(string)
 }
 
@@ -84,6 +88,9 @@ func (r *recorder) sample(s loadgen.Sample) {
 
 func (r *recorder) point(p probe.Point) {
 	r.gauges.point(p)
+	if r.series != nil {
+		r.series.point(p)
+	}
 	r.Point(p)
 }
 

@@ -2,11 +2,14 @@ package run
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"gauntlet/chaos"
+	"gauntlet/experiments/monitor"
 	"gauntlet/experiments/probe"
 	"gauntlet/loadgen"
 )
@@ -29,6 +32,7 @@ type Status struct {
 	Lag     time.Duration // worst replication lag now
 	HasLag  bool
 	Fault   string // what is disturbed now, "" for nothing
+	Alerts  string // which alerts fire now, "" for none
 }
 
 // String is the status as one line of plain text.
@@ -43,6 +47,9 @@ func (s Status) String() string {
 	if s.Fault != "" {
 		b.WriteString("  fault: " + s.Fault)
 	}
+	if s.Alerts != "" {
+		b.WriteString("  alert: " + s.Alerts)
+	}
 	if s.Left > 0 {
 		fmt.Fprintf(&b, "  (%.0fs to go)", s.Left.Seconds())
 	}
@@ -56,6 +63,7 @@ type gauges struct {
 	good, bad uint64 // since the last take
 	lag       map[string]lagReading
 	faults    map[int]chaos.Window
+	firing    map[string]string // alerts, by name and labels
 }
 
 type lagReading struct {
@@ -67,7 +75,7 @@ type lagReading struct {
 const lagFresh = 2 * time.Second
 
 func newGauges() *gauges {
-	return &gauges{lag: map[string]lagReading{}, faults: map[int]chaos.Window{}}
+	return &gauges{lag: map[string]lagReading{}, faults: map[int]chaos.Window{}, firing: map[string]string{}}
 }
 
 func (g *gauges) setPhase(name string) {
@@ -95,6 +103,17 @@ func (g *gauges) point(p probe.Point) {
 	g.lag[p.Target] = lagReading{time.Duration(p.Value * float64(time.Second)), p.At}
 }
 
+// alert notes which alerts fire.
+func (g *gauges) alert(c monitor.Transition) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.To == monitor.Firing {
+		g.firing[c.Alert+c.Labels] = c.Alert
+	} else {
+		delete(g.firing, c.Alert+c.Labels)
+	}
+}
+
 func (g *gauges) window(w chaos.Window) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -109,7 +128,7 @@ func (g *gauges) window(w chaos.Window) {
 func (g *gauges) take(elapsed, left time.Duration) Status {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s := Status{Phase: g.phase, Elapsed: elapsed, Left: max(0, left), Good: float64(g.good), Bad: float64(g.bad), Fault: g.disturbed()}
+	s := Status{Phase: g.phase, Elapsed: elapsed, Left: max(0, left), Good: float64(g.good), Bad: float64(g.bad), Fault: g.disturbed(), Alerts: strings.Join(slices.Compact(slices.Sorted(maps.Values(g.firing))), ", ")}
 	g.good, g.bad = 0, 0
 	for _, r := range g.lag {
 		if elapsed-r.at < lagFresh {

@@ -32,6 +32,7 @@ type Card struct {
 	Classes  []Class   `json:"classes"`
 	Faults   []Hit     `json:"faults"`
 	Data     Data      `json:"data"`
+	Alerts   []Alert   `json:"alerts,omitempty"` // of the rules that the experiment names
 	Load     Load      `json:"load"`
 	Warnings []string  `json:"warnings,omitempty"`
 	WhatIf   []string  `json:"what_if,omitempty"` // the changes of a card that never was; none: it is what happened

@@ -16,6 +16,9 @@ import (
 func measures(h *history.History, b *book, p points, c *Card) []Measure {
 	var out []Measure
 	for _, m := range spec.Metrics() {
+		if m.Needs == spec.NeedsQueue && !has(h, "rabbitmq-leader") {
+			continue
+		}
 		out = append(out, measure(m.Name, "", h, b, p, c))
 		for _, class := range c.Classes {
 			if m.PerClass && class.Region == "" {

@@ -13,7 +13,7 @@ import (
 // without any word from its probes is in doubt. Some void seconds far from the edges of faults no longer put the whole run in
 // doubt: what they hide is in the intervals.
 //
-// R3: the backlog of jobs counts as pressure where the topology has a queue.
+// R3: the backlog of jobs counts as pressure where the topology has a queue; alerts are scored where the experiment names rules.
 const Formula = "R3"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
@@ -38,9 +38,7 @@ const (
 
 // parts rates what applies. What applies is decided by the experiment's steps and the topology's roles, never by a flag.
 func parts(e spec.Experiment, h *history.History, b *book, p points, c *Card) []Part {
-	out := []Part{lostPart(b, c), failoverPart(e, h, c), afterPart(e, h, b, c), dataPart(h, c), pressurePart(h, p), {
-		Name: "alerting", Weight: weightAlerting, Quantity: "alerts against an oracle", Why: "not measured: this version evaluates no alert rules",
-	}}
+	out := []Part{lostPart(b, c), failoverPart(e, h, c), afterPart(e, h, b, c), dataPart(h, c), pressurePart(h, p), alertingPart(c.Alerts)}
 	var weights float64
 	for _, pt := range out {
 		if pt.Applicable {
@@ -163,6 +161,11 @@ func caps(h *history.History, b *book, c *Card) []Cap {
 	// part and any goal on lost_writes, but is what it says of itself.
 	if c.Data.Known && c.Data.Lost > 0 && h.Header.Sync {
 		out = append(out, Cap{capLostWrites, lostWritesCapNote})
+	}
+	for _, a := range c.Alerts {
+		if a.Verdict == AlertMissed {
+			out = append(out, Cap{capMissedAlert, "alert " + a.Name + " was due and never fired"})
+		}
 	}
 	return out
 }

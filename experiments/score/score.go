@@ -33,6 +33,7 @@ func judged(e spec.Experiment, h *history.History, changes []Change) (Card, erro
 	for _, m := range b.meters {
 		c.Classes = append(c.Classes, m.Class)
 	}
+	c.Alerts = alerts(h, b)
 	c.Parts = parts(e, h, b, p, &c)
 	c.Caps = caps(h, b, &c)
 	doubt := doubts(e, h, b, p, c.Load)

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -45,10 +46,11 @@ func (p *problems) attach(n *yaml.Node, e string) (*Attach, string) {
 	return a, a.name(e)
 }
 
-// checkFiles is an error if a Compose file is not there. Parsing does not look: a recording is read where they are not.
+// checkFiles is an error if a Compose file is not there, or a rule file is not there or wrong. Parsing does not look: a recording is read where they are not.
 func (e Experiment) checkFiles() error {
+	_, _, err := e.AlertRules()
 	if e.Attach == nil {
-		return nil
+		return err
 	}
 	p := &problems{file: e.File}
 	for _, f := range e.Attach.Files {
@@ -56,7 +58,7 @@ func (e Experiment) checkFiles() error {
 			p.at(&yaml.Node{Line: e.Attach.line}, "write the path from this file's folder", "Compose file %s can't be read: %v", f, err)
 		}
 	}
-	return p.err()
+	return errors.Join(err, p.err())
 }
 
 func (p *problems) entryFits(w object, entry string) {

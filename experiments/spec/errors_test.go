@@ -60,7 +60,7 @@ func catalogue() string {
 func TestErrorsOfTheExperiment(t *testing.T) {
 	for _, c := range []errorCase{
 		{"unknown key", "claim: c", "clam: c", `1:1: unknown key "clam" in experiment; did you mean "claim"?`},
-		{"key of a later version", "claim: c", "claim: c\nprobes: []", `2:1: unknown key "probes" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles`},
+		{"key of a later version", "claim: c", "claim: c\nprobes: []", `2:1: unknown key "probes" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles, alerts, time_scale`},
 		{"duplicate key", "claim: c", "claim: c\nclaim: d", `2:1: key "claim" is there twice in experiment, first on line 1; keep one of them`},
 		{"key without a value", "claim: c", "claim:", `1:1: claim has no value in experiment; give it a value or remove it`},
 		{"empty text", "claim: c", "claim: ''", `1:8: claim is empty; say in one sentence what must hold`},
@@ -88,7 +88,7 @@ func TestErrorsOfTheExperiment(t *testing.T) {
 		{"broken YAML", "claim: c", "claim: [c", `1:1: did not find expected ',' or ']'; mend the YAML: check indentation, colons and quotes on this line and the one before`},
 		{"tab", "claim: c", "\tclaim: c", `1:1: found character that cannot start any token; mend the YAML: check indentation, colons and quotes on this line and the one before`},
 		{"unknown anchor", "{workload: reference}", "*other", `3:1: unknown anchor 'other' referenced; define it before with &other, or write the value out`},
-		{"merge key", "claim: c", "claim: c\n<<: {seed: 3}", `2:1: unknown key "<<" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles`},
+		{"merge key", "claim: c", "claim: c\n<<: {seed: 3}", `2:1: unknown key "<<" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles, alerts, time_scale`},
 		{"second document", "claim: c", "claim: c\n---\nclaim: d", `2:1: a second YAML document begins here; keep one experiment per file`},
 		{"not UTF-8", "claim: c", "claim: \xff", `1:1: the text is not UTF-8; save the file as UTF-8`},
 		{"control character", "claim: c", "claim: \x01", `1:1: control characters are not allowed; remove it`},

@@ -24,6 +24,8 @@ type Experiment struct {
 	Goals    []Goal
 	Aborts   []Abort
 	Roles    []roles.Declared // live roles that the user defines, beside those that are known
+	Alerts   []AlertFile      // rule files that are evaluated during the run
+	Scale    float64          // what all times of the rules are divided by, from 1
 }
 
 // Phases are the lengths of the run's parts under load. Fault lasts from the first step's start to the last one's end.

@@ -33,7 +33,7 @@ const unknown time.Duration = -1
 const minBaseline = 5 * time.Second
 
 var (
-	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles"}
+	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles", "alerts", "time_scale"}
 	phaseKeys      = []string{"warm", "baseline", "recovery"}
 )
 
@@ -79,6 +79,7 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	p.spikesFit(o, *e)
 	e.Goals = p.goals(o, *e, t)
 	e.Aborts = p.aborts(o, *e)
+	p.alerts(o, e)
 }
 
 func (p *problems) topology(o object, find lookup) compose.Topology {

@@ -268,14 +268,17 @@ func (y *yard) ask(ctx context.Context, name, path string, args ...string) (stri
 	return string(text), err
 }
 
-// helpers are Gauntlet's own containers in the project, by role; "" is every role.
-func (y *yard) helpers(ctx context.Context, role string) ([]string, error) {
+// helpers are Gauntlet's own containers in the project, by role and state; "" is every role, no state all of them.
+func (y *yard) helpers(ctx context.Context, role string, states ...string) ([]string, error) {
 	label := "gauntlet.internal"
 	if role != "" {
 		label += "=" + role
 	}
-	all, err := y.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: filters.NewArgs(
-		filters.Arg("label", label), filters.Arg("label", "gauntlet.project="+y.project))})
+	f := filters.NewArgs(filters.Arg("label", label), filters.Arg("label", "gauntlet.project="+y.project))
+	for _, s := range states {
+		f.Add("status", s)
+	}
+	all, err := y.cli.ContainerList(ctx, container.ListOptions{All: true, Filters: f})
 	var out []string
 	for _, c := range all {
 		out = append(out, c.ID)

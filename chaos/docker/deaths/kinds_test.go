@@ -17,6 +17,8 @@ type trial struct {
 	felt func(ctx context.Context, y *yard) (bool, error) // an error is "can't be told now"
 	life bool                                             // the target is down, or was restarted: no agent is in it
 	over bool                                             // the effect is over by itself
+
+	byEngine bool // the engine itself does it: there is no agent to die or to follow the target
 }
 
 // trials are all kinds that need no server of a certain sort; those that do are in servers_test.go.
@@ -46,7 +48,7 @@ func trials() []trial {
 		net("refuse", cutOff, "--direction", "out"),
 		{kind: "dns", args: []string{"--answer", "nxdomain"}, felt: failing("/lookup", "name", "b")},
 		{kind: "http", args: []string{"--status", "503", "--ports", "8080"}, felt: status503},
-		{kind: "cpu", args: []string{"--quota", "0.05"}, felt: slow("/spin", 300)},
+		{kind: "cpu", args: []string{"--quota", "0.05"}, felt: slow("/spin", 300), byEngine: true},
 		{kind: "memory", args: []string{"--bytes", "60MB"}, felt: memory(40 << 20)},
 		{kind: "io", args: []string{"--write", "256KB"}, felt: slow("/write", 700)},
 		{kind: "disk", args: []string{"--path", "/data", "--bytes", "30MB"}, felt: taken("/data", 25<<20)},

@@ -1,0 +1,146 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"gauntlet/compose"
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/monitor"
+	"gauntlet/experiments/probe"
+)
+
+// monitorFolder is where in a recording the Prometheus database lies.
+const monitorFolder = "prometheus"
+
+// monitored is the Prometheus beside a run; nil where the experiment names no rules.
+type monitored struct {
+	store   *monitor.Store
+	scraper *monitor.Scraper
+	eval    *monitor.Evaluator
+	every   time.Duration
+	gauges  *seriesOf
+}
+
+// monitorOf opens the database in the recording's folder.
+func (r *runner) monitorOf(rec *recorder) (*monitored, error) {
+	if len(r.exp.Alerts) == 0 {
+		return nil, nil
+	}
+	_, rules, err := r.exp.AlertRules()
+	if err != nil {
+		return nil, err
+	}
+	store, err := monitor.Open(filepath.Join(r.dir, monitorFolder))
+	if err != nil {
+		return nil, err
+	}
+	m := &monitored{store: store, every: rules.Scrape(), eval: monitor.NewEvaluator(store, rules), gauges: &seriesOf{last: map[[2]string]probe.Point{}}}
+	m.scraper = monitor.NewScraper(store, targetsOf(r.on), min(m.every, time.Second))
+	rec.series = m.gauges
+	r.say("%s; scraped every %s into %s", rules.Summary(), m.every, filepath.Join(r.dir, monitorFolder))
+	return m, nil
+}
+
+// targetsOf are the containers that say where their metrics are.
+func targetsOf(on []compose.Container) []monitor.Target {
+	var out []monitor.Target
+	for _, c := range on {
+		var port int
+		var path string
+		if n, _ := fmt.Sscanf(c.Metrics, "%d %s", &port, &path); n == 2 && c.Ports[port] != "" {
+			out = append(out, monitor.Target{Job: c.Tier, Instance: c.Name, URL: "http://" + c.Ports[port] + path})
+		}
+	}
+	return out
+}
+
+// run scrapes and evaluates until ctx ends, and closes the database.
+func (m *monitored) run(ctx context.Context, rec *recorder) (err error) {
+	defer func() { err = errors.Join(err, m.store.Close()) }()
+	defer m.scraper.Close()
+	tick := time.NewTicker(m.every)
+	defer tick.Stop()
+	said := ""
+	for {
+		if err := m.once(ctx, rec); err != nil && err.Error() != said && ctx.Err() == nil {
+			said = err.Error()
+			rec.note(history.NoteError, "alerts: "+said)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// once scrapes, adds what the probes know, and evaluates the rules.
+func (m *monitored) once(ctx context.Context, rec *recorder) error {
+	at := time.Now()
+	err := m.scraper.Scrape(ctx, at)
+	err = errors.Join(err, m.store.Append(ctx, at, m.gauges.samples(at.Sub(rec.origin))))
+	changes, evalErr := m.eval.Eval(ctx, at)
+	for _, c := range changes {
+		rec.alert(c)
+	}
+	return errors.Join(err, evalErr)
+}
+
+// alert records a change of an alert's state, and says it if somebody would have been told.
+func (r *recorder) alert(c monitor.Transition) {
+	r.Alert(history.Alert{At: c.At.Sub(r.origin), Name: c.Alert, Labels: c.Labels, To: c.To, Value: finite(c.Value)})
+	r.gauges.alert(c)
+	if c.To == monitor.Firing {
+		r.say(fmt.Sprintf("alert %s%s fires", c.Alert, strings.TrimSuffix(c.Labels, "{}")))
+	}
+}
+
+// finite is what JSON can hold.
+func finite(x float64) float64 {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return 0
+	}
+	return x
+}
+
+// seriesOf keeps what probes said last, as series for the rules.
+type seriesOf struct {
+	mu   sync.Mutex
+	last map[[2]string]probe.Point // by series and label
+}
+
+// monitorFresh is how old a probe's word may be.
+const monitorFresh = 2 * time.Second
+
+func (s *seriesOf) point(p probe.Point) {
+	if name, _ := monitor.SeriesOf(p.Metric); name == "" || p.Err != "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last[[2]string{p.Metric, p.Target}] = p
+}
+
+// samples are the series now. One that nobody has spoken of lately ends.
+func (s *seriesOf) samples(now time.Duration) []monitor.Sample {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []monitor.Sample
+	for key, p := range s.last {
+		name, label := monitor.SeriesOf(p.Metric)
+		v := p.Value
+		if now-p.At > monitorFresh {
+			v = math.NaN()
+			delete(s.last, key)
+		}
+		out = append(out, monitor.Sample{Name: name, Labels: []string{label, p.Target}, Value: v})
+	}
+	return out
+}

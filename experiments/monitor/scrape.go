@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 )
@@ -92,7 +93,7 @@ func (t *target) scrape(ctx context.Context) []sample {
 		}
 	}
 	t.last = now
-	return append(all, sample{labels.FromStrings(labels.MetricName, "up", "instance", t.Instance, "job", t.Job), up})
+	return append(all, sample{labels.FromStrings(model.MetricNameLabel, "up", "instance", t.Instance, "job", t.Job), up})
 }
 
 func (t *target) get(ctx context.Context) ([]byte, string, error) {

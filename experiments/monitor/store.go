@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	promengine "github.com/prometheus/prometheus/promql"
@@ -96,7 +97,7 @@ func stale(l labels.Labels) sample { return sample{l, math.Float64frombits(value
 func (s *Store) Append(ctx context.Context, at time.Time, all []Sample) error {
 	var out []sample
 	for _, x := range all {
-		l := labels.FromStrings(append([]string{labels.MetricName, x.Name}, x.Labels...)...)
+		l := labels.FromStrings(append([]string{model.MetricNameLabel, x.Name}, x.Labels...)...)
 		if math.IsNaN(x.Value) {
 			out = append(out, stale(l))
 			continue

@@ -162,6 +162,7 @@ type yard struct {
 	project string
 	state   string            // Gauntlet's folder
 	addr    map[string]string // by name
+	volumes []string          // that the engine made; one of a member that was removed outlives it
 }
 
 func newYard(t *testing.T) *yard {
@@ -199,6 +200,9 @@ func (y *yard) clean(net string) {
 			}
 		}
 	}
+	for _, v := range y.volumes {
+		_ = y.cli.VolumeRemove(ctx, v, false)
+	}
 	_ = y.cli.NetworkRemove(ctx, net)
 }
 
@@ -220,6 +224,11 @@ func (y *yard) start(t *testing.T, name string) {
 	}
 	if err := y.cli.ContainerStart(t.Context(), created.ID, container.StartOptions{}); err != nil {
 		t.Fatal(err)
+	}
+	if info, err := y.cli.ContainerInspect(t.Context(), created.ID); err == nil {
+		for _, m := range info.Mounts {
+			y.volumes = append(y.volumes, m.Name)
+		}
 	}
 }
 

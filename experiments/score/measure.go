@@ -16,7 +16,7 @@ import (
 func measures(h *history.History, b *book, p points, c *Card) []Measure {
 	var out []Measure
 	for _, m := range spec.Metrics() {
-		if m.Needs == spec.NeedsQueue && !has(h, "rabbitmq-leader") {
+		if m.Needs == spec.NeedsQueue && !has(h, "rabbitmq-leader") || m.Needs == spec.NeedsAlerts && h.Header.Alerts == nil {
 			continue
 		}
 		out = append(out, measure(m.Name, "", h, b, p, c))
@@ -56,6 +56,8 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 		return m
 	case "queue_depth", "queue_age":
 		return m.ofQueue(name, p)
+	case "missed_alerts", "false_alerts", "alert_delay":
+		return m.ofAlerts(name, c.Alerts)
 	case "score":
 		m.Value = c.Score
 		return m
@@ -230,6 +232,42 @@ func (m Measure) after(h *history.History, b *book, c *Card) Measure {
 	}
 	if !m.Known {
 		m.Why = "there was no fault"
+	}
+	return m
+}
+
+// ofAlerts counts what became of the alerts. If none was due there was none to miss or to delay: that is no success.
+func (m Measure) ofAlerts(name string, all []Alert) Measure {
+	var due, missed, wrong, told int
+	var delay float64
+	for _, a := range all {
+		if !a.Known {
+			continue
+		}
+		if a.Due != nil {
+			due++
+		}
+		switch a.Verdict {
+		case AlertMissed:
+			missed++
+		case AlertFalse:
+			wrong++
+		}
+		if d, ok := a.Delay(); ok {
+			told++
+			delay = max(delay, d)
+		}
+	}
+	switch name {
+	case "missed_alerts":
+		m.Known, m.Value = due > 0, exactly(float64(missed))
+	case "false_alerts":
+		m.Known, m.Value = len(all) > 0, exactly(float64(wrong))
+	default:
+		m.Known, m.Value = told > 0, exactly(delay)
+	}
+	if !m.Known {
+		m.Why = "no alert was due, or none could be judged"
 	}
 	return m
 }

@@ -117,7 +117,8 @@ func probed(h *history.History, seconds int) []map[[2]string]monitor.Sample {
 	return out
 }
 
-// oracle evaluates the rules over the truth, every second from the beginning of the load to its end.
+// oracle evaluates the rules over the truth, every second from the beginning of the load to its end. Before it nobody felt or said
+// anything, and "absent" means nothing.
 func oracle(h *history.History, rules monitor.Rules, to time.Duration) ([]history.Alert, error) {
 	store, err := monitor.Scratch()
 	if err != nil {
@@ -130,7 +131,7 @@ func oracle(h *history.History, rules monitor.Rules, to time.Duration) ([]histor
 	now := clientSecond{byCode: map[string]float64{}, buckets: make([]float64, len(truthBuckets)+1)}
 	var out []history.Alert
 	silent := map[[2]string]int{}
-	for i := range seconds {
+	for i := loadSecond(h); i < seconds; i++ {
 		now.add(clients[i])
 		at := h.Header.Origin.Add(time.Duration(i+1) * time.Second)
 		if err := store.Append(context.Background(), at, append(now.samples(), told(probes[i], silent)...)); err != nil {
@@ -145,6 +146,16 @@ func oracle(h *history.History, rules monitor.Rules, to time.Duration) ([]histor
 		}
 	}
 	return out, nil
+}
+
+// loadSecond is the second in which the load began.
+func loadSecond(h *history.History) int {
+	for _, p := range h.Phases {
+		if p.Name == "warm" {
+			return int(p.At / time.Second)
+		}
+	}
+	return 0
 }
 
 // maxSilent is for how many seconds a probe's word holds.

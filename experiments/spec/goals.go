@@ -85,6 +85,8 @@ func lacks(need Need, e Experiment, t compose.Topology) bool {
 		return len(e.Load.Ops) > 0 && !slices.ContainsFunc(e.Load.Ops, func(op loadgen.Op) bool { return op.Ledger })
 	case NeedsReplica:
 		return e.Attach != nil || t.Name != "" && !slices.Contains(t.Roles, "postgres-replica")
+	case NeedsAlerts:
+		return len(e.Alerts) == 0
 	case NeedsQueue:
 		return e.Attach != nil || t.Name != "" && !slices.Contains(t.Roles, "rabbitmq-leader")
 	default:

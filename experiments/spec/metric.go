@@ -25,6 +25,7 @@ const (
 	NeedsLedger  Need = "an operation with ledger: true"
 	NeedsReplica Need = "a topology with the role postgres-replica"
 	NeedsQueue   Need = "a topology with the role rabbitmq-leader"
+	NeedsAlerts  Need = "alerts, such as alerts: [reference]"
 )
 
 // Metrics lists what goals can bound. All are over the fault and recovery phases unless they say otherwise.
@@ -47,6 +48,9 @@ func Metrics() []Metric {
 		{"replication_lag", "seconds", false, false, NeedsReplica, "highest replication lag of any replica"},
 		{"queue_depth", "count", false, false, NeedsQueue, "most jobs that waited for a worker at one time, in the outbox and in the broker"},
 		{"queue_age", "seconds", false, false, NeedsQueue, "highest age of the oldest job in the outbox"},
+		{"missed_alerts", "count", false, false, NeedsAlerts, "alerts that were due, by what clients felt, and never fired; unknown if none was due"},
+		{"false_alerts", "count", false, false, NeedsAlerts, "alerts that fired and were never due"},
+		{"alert_delay", "seconds", false, false, NeedsAlerts, "longest time from when an alert was due until it fired"},
 		{"score", "points", true, false, "", "the experiment's score"},
 	}
 }

@@ -77,9 +77,9 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	e.Roles = p.roles(o)
 	e.Steps = p.steps(o, scene{e.Phases, withRoles(t, e.Roles), e.Seed})
 	p.spikesFit(o, *e)
+	p.alerts(o, e)
 	e.Goals = p.goals(o, *e, t)
 	e.Aborts = p.aborts(o, *e)
-	p.alerts(o, e)
 }
 
 func (p *problems) topology(o object, find lookup) compose.Topology {

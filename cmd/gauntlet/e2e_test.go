@@ -67,6 +67,11 @@ func gauntlet(t *testing.T, state string, args ...string) *invocation {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return invoke(state, exe, args...)
+}
+
+// invoke prepares any command that runs gauntlet.
+func invoke(state, exe string, args ...string) *invocation {
 	inv := &invocation{Cmd: exec.Command(exe, args...), out: filepath.Join(state, "runs")}
 	inv.Dir = root
 	inv.Env = append(os.Environ(), "XDG_STATE_HOME="+state)

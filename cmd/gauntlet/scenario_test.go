@@ -19,8 +19,11 @@ import (
 // which is right and says nothing about the claim.
 const busyTries = 3
 
-// Losing the primary must be measured as an independent client sees it, be scored the same again from the recording alone,
-// and leave nothing behind.
+// readmeRun is the README's first command; TestReadmeCommandsRun leaves it to the test below.
+const readmeRun = "go run ./cmd/gauntlet run experiments/primary-kill.yaml"
+
+// The README's first command must pass. Losing the primary must be measured as an independent client sees it, be scored the same
+// again from the recording alone, and leave nothing behind.
 func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	needDocker(t)
 	var (
@@ -32,7 +35,7 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	)
 	for range busyTries {
 		state = t.TempDir()
-		inv := gauntlet(t, state, "run", "experiments/primary-kill.yaml", "--out", filepath.Join(state, "runs"))
+		inv := invoke(state, "sh", "-c", readmeRun+" --out '"+filepath.Join(state, "runs")+"'")
 		if err := inv.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ const (
 	Lag       = "gauntlet_replication_lag_seconds"
 	Depth     = "gauntlet_queue_depth"
 	Hits      = "gauntlet_cache_hit_ratio"
+	CPU       = "gauntlet_web_cpu_ratio"
 )
 
 // SeriesOf names the series that a probe's metric becomes, and the label that its target becomes; "" if it becomes none. The age
@@ -19,6 +20,8 @@ func SeriesOf(metric string) (name, label string) {
 		return Lag, "instance"
 	case "queue_depth":
 		return Depth, "queue"
+	case "web_cpu":
+		return CPU, "instance"
 	case "cache_hits":
 		return Hits, "instance"
 	}

@@ -11,7 +11,7 @@ func (s *session) webPollers(e Endpoint) ([]poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &routeAsker{httpNode: node, route: watchFor(s.out, Route, e.Name), hits: hitRatio{target: e.Name, out: s.out}, health: health{target: e.Name, out: s.out}}
+	a := &routeAsker{httpNode: node, route: watchFor(s.out, Route, e.Name), hits: hitRatio{target: e.Name, out: s.out}, cpu: cpuShare{target: e.Name, out: s.out}, health: health{target: e.Name, out: s.out}}
 	return []poller{{name: "route " + e.Name, every: stateEvery, limit: askLimit, asker: a}}, nil
 }
 
@@ -21,11 +21,13 @@ type routeAsker struct {
 	health health
 	now    routeAnswer
 	hits   hitRatio
+	cpu    cpuShare
 }
 
 type routeAnswer struct {
 	Primary string      `json:"primary"`
 	Cache   *cacheReads `json:"cache"` // nil: the node has no cache
+	CPU     *cpuUse     `json:"cpu"`   // nil: the node does not know
 }
 
 // cacheReads are a web node's reads of the cache since it started.
@@ -48,6 +50,36 @@ func (a *routeAsker) tell(s span, err error) {
 	a.route.saw(a.now.Primary, s)
 	if a.now.Cache != nil {
 		a.hits.saw(*a.now.Cache, s)
+	}
+	if a.now.CPU != nil {
+		a.cpu.saw(*a.now.CPU, s)
+	}
+}
+
+// cpuUse is what a web node has used of its processors since it started.
+type cpuUse struct {
+	Seconds float64 `json:"seconds"`
+	Cores   float64 `json:"cores"` // that it may use at a time
+}
+
+// cpuShare tells once a second which share of its processors the node used since the last time. A second in which it started anew
+// has none.
+type cpuShare struct {
+	target string
+	out    *emitter
+	last   cpuUse
+	at     time.Duration // of last; 0: there is none
+}
+
+func (c *cpuShare) saw(now cpuUse, s span) {
+	if c.at != 0 && s.ended-c.at < time.Second {
+		return
+	}
+	used, over := now.Seconds-c.last.Seconds, (s.ended - c.at).Seconds()
+	known := c.at != 0 && used >= 0 && now.Cores > 0 && over > 0
+	c.last, c.at = now, s.ended
+	if known {
+		c.out.point(Point{Metric: WebCPU, Target: c.target, At: s.ended, Value: min(1, used/over/now.Cores)})
 	}
 }
 

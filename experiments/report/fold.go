@@ -212,7 +212,7 @@ func (f *folder) bad(kind string, i int) {
 }
 
 // drawn are the metrics that the report draws.
-var drawn = []string{probe.ReplicationLag, probe.HeartbeatAge, probe.LSNDistance, probe.QueueDepth, probe.CacheHits}
+var drawn = []string{probe.ReplicationLag, probe.HeartbeatAge, probe.LSNDistance, probe.QueueDepth, probe.CacheHits, probe.WebCPU}
 
 // point takes one measurement.
 func (f *folder) point(p probe.Point) {

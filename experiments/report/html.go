@@ -66,6 +66,7 @@ type pageView struct {
 	WAL      chart
 	Queue    chart
 	Cache    chart
+	CPU      chart
 	Classes  []string
 	Windows  []time.Duration
 	Outages  int
@@ -153,10 +154,11 @@ func (v *pageView) charts(d *drawer) {
 	v.WAL = d.gaugePanel("wal", []string{probe.LSNDistance}, func(f float64) string { return byteSize(f) }, "B")
 	v.Queue = d.gaugePanel("queue", []string{probe.QueueDepth}, count, "jobs")
 	v.Cache = d.gaugePanel("cache", []string{probe.CacheHits}, percent, "")
+	v.CPU = d.gaugePanel("cpu", []string{probe.WebCPU}, percent, "")
 	v.Data = pageData{
 		From: d.t.From.Seconds(), Step: d.t.Step.Seconds(), Left: plotLeft, Right: plotRight, Width: chartWidth, Traces: map[string][]trace{},
 	}
-	for _, c := range append(append(append([]chart{}, v.Rates...), v.Latency...), v.Errors, v.Lag, v.WAL, v.Queue, v.Cache) {
+	for _, c := range append(append(append([]chart{}, v.Rates...), v.Latency...), v.Errors, v.Lag, v.WAL, v.Queue, v.Cache, v.CPU) {
 		if len(c.Data) > 0 {
 			v.Data.Traces[c.ID] = c.Data
 		}

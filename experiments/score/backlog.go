@@ -41,7 +41,7 @@ func (b *backlog) add(pt probe.Point) {
 // noQueue says why a backlog is not known.
 const noQueue = "no queue's depth could be read"
 
-// pressurePart is the worst of what piles up: replication lag, jobs that wait, and the age of the oldest.
+// pressurePart is the worst of what piles up: replication lag, jobs that wait, the age of the oldest, and the processors of the web nodes.
 func pressurePart(h *history.History, pt points) Part {
 	replicas, queue := has(h, "postgres-replica"), has(h, "rabbitmq-leader")
 	p := Part{Name: "pressure", Weight: weightPressure, Applicable: replicas || queue, Known: replicas || queue, Utility: exactly(1)}
@@ -55,7 +55,22 @@ func pressurePart(h *history.History, pt points) Part {
 		p.press(pt.queue.known, noQueue, pt.queue.depth, depthThreshold, fmt.Sprintf("up to %.0f jobs waited", pt.queue.depth))
 		p.press(pt.queue.known, noQueue, pt.queue.age, ageThreshold, fmt.Sprintf("a job was in the outbox for up to %.1f s", pt.queue.age))
 	}
+	if busy, ok := pt.webCPU(); ok && p.Applicable && cpuUtility(busy) < p.Utility.Value {
+		p.Utility, p.X, p.Threshold, p.Quantity = exactly(cpuUtility(busy)), busy, cpuThreshold, fmt.Sprintf("the busiest web node used %.0f %% of its processors", 100*busy)
+	}
 	return p
+}
+
+// cpuThreshold is the share at which the autoscaling rule adds a web node.
+const cpuThreshold = 0.6
+
+// cpuUtility is 1 up to 30 %, 0.6 at the threshold and 0 at 100 %, in straight lines between.
+func cpuUtility(share float64) float64 {
+	const calm = 0.3
+	if share <= cpuThreshold {
+		return min(1, 1-0.4*(share-calm)/(cpuThreshold-calm))
+	}
+	return max(0, 0.6*(1-share)/(1-cpuThreshold))
 }
 
 // press takes a pressure in if it is the worst so far.

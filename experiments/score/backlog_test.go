@@ -47,3 +47,20 @@ func TestPressureIsTheWorstOfWhatPilesUp(t *testing.T) {
 		t.Errorf("pressure = %+v, want it not to apply", p)
 	}
 }
+
+func TestBusyWebNodesArePressure(t *testing.T) {
+	for _, c := range []struct{ share, want float64 }{{0, 1}, {0.3, 1}, {0.6, 0.6}, {0.8, 0.3}, {1, 0}} {
+		if got := cpuUtility(c.share); got < c.want-1e-9 || got > c.want+1e-9 {
+			t.Errorf("utility of %g = %g, want %g", c.share, got, c.want)
+		}
+	}
+	p := points{known: true}
+	for _, v := range []float64{0.7, 0.9} {
+		p.busy(probe.Point{Metric: probe.WebCPU, Target: "web1", Value: v})
+	}
+	p.busy(probe.Point{Metric: probe.WebCPU, Target: "web2", Value: 0.1})
+	h := &history.History{Header: history.Header{Roles: []string{"postgres-replica"}}}
+	if got := pressurePart(h, p); got.X < 0.79 || got.X > 0.81 {
+		t.Errorf("pressure = %+v, want the mean of the busiest", got)
+	}
+}

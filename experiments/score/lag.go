@@ -23,6 +23,7 @@ type points struct {
 	answered []string // targets that still answered while they were disturbed
 	silent   bool     // no poller said how well it could see
 	queue    backlog
+	cpu      map[string]*mean // share of the processors in use, by web node
 	damage   []error
 }
 
@@ -45,6 +46,8 @@ func readPoints(h *history.History, sp span) points {
 			p.lag(h, pt, back)
 		case probe.QueueDepth, probe.QueueAge:
 			p.queue.add(pt)
+		case probe.WebCPU:
+			p.busy(pt)
 		case probe.HeartbeatAge:
 			p.headless = max(p.headless, pt.Value)
 		case probe.Answers:
@@ -82,6 +85,26 @@ func (p *points) lag(h *history.History, pt probe.Point, back map[string]time.Du
 	if pt.Value > p.peak {
 		p.peak, p.peakOf = pt.Value, pt.Target
 	}
+}
+
+// busy notes a web node's use of its processors.
+func (p *points) busy(pt probe.Point) {
+	if p.cpu == nil {
+		p.cpu = map[string]*mean{}
+	}
+	if p.cpu[pt.Target] == nil {
+		p.cpu[pt.Target] = &mean{}
+	}
+	p.cpu[pt.Target].add(pt.Value)
+}
+
+// webCPU is the mean use of the busiest web node; false if none was asked.
+func (p *points) webCPU() (float64, bool) {
+	most := 0.0
+	for _, m := range p.cpu {
+		most = max(most, m.value())
+	}
+	return most, len(p.cpu) > 0
 }
 
 // settle is how long after a fault began its target may still answer what was under way.

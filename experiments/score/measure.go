@@ -16,7 +16,7 @@ import (
 func measures(h *history.History, b *book, p points, c *Card) []Measure {
 	var out []Measure
 	for _, m := range spec.Metrics() {
-		if m.Needs == spec.NeedsQueue && !has(h, "rabbitmq-leader") || m.Needs == spec.NeedsAlerts && h.Header.Alerts == nil {
+		if beside(m, h, p) {
 			continue
 		}
 		out = append(out, measure(m.Name, "", h, b, p, c))
@@ -27,6 +27,17 @@ func measures(h *history.History, b *book, p points, c *Card) []Measure {
 		}
 	}
 	return out
+}
+
+// beside says that the run had nothing of which m could be a measure.
+func beside(m spec.Metric, h *history.History, p points) bool {
+	switch {
+	case m.Needs == spec.NeedsQueue:
+		return !has(h, "rabbitmq-leader")
+	case m.Needs == spec.NeedsAlerts:
+		return h.Header.Alerts == nil
+	}
+	return m.Name == "web_cpu" && len(p.cpu) == 0
 }
 
 // measure finds the value of a metric. Where there is no evidence it is not known, and Why says so.
@@ -52,6 +63,12 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 		m.Known, m.Value = p.known, exactly(p.peak)
 		if p.headless > 0 {
 			m.Warnings = append(m.Warnings, fmt.Sprintf("while there was no primary, the last acknowledged heartbeat was up to %.2f s old", p.headless))
+		}
+		return m
+	case "web_cpu":
+		busy, known := p.webCPU()
+		if m.Value, m.Known = exactly(busy), known; !known {
+			m.Why = "no web node said how busy it is"
 		}
 		return m
 	case "queue_depth", "queue_age":

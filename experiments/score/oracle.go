@@ -28,7 +28,7 @@ type clientSecond struct {
 
 // truthNames are the series of which the oracle knows the truth.
 func truthNames() []string {
-	return []string{monitor.Responses, monitor.Requests, monitor.Duration + "_bucket", monitor.Duration + "_count", monitor.Duration + "_sum", monitor.Lag, monitor.Depth, monitor.Hits}
+	return []string{monitor.Responses, monitor.Requests, monitor.Duration + "_bucket", monitor.Duration + "_count", monitor.Duration + "_sum", monitor.Lag, monitor.Depth, monitor.Hits, monitor.CPU}
 }
 
 // statusClass is how a load balancer that never fails would have counted the request.

@@ -13,7 +13,7 @@ import (
 // without any word from its probes is in doubt. Some void seconds far from the edges of faults no longer put the whole run in
 // doubt: what they hide is in the intervals.
 //
-// R3: the backlog of jobs counts as pressure where the topology has a queue; alerts are scored where the experiment names rules.
+// R3: the backlog of jobs counts as pressure where the topology has a queue, and so does the use of the web nodes' processors; alerts are scored where the experiment names rules.
 const Formula = "R3"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of

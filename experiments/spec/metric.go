@@ -48,6 +48,7 @@ func Metrics() []Metric {
 		{"replication_lag", "seconds", false, false, NeedsReplica, "highest replication lag of any replica"},
 		{"queue_depth", "count", false, false, NeedsQueue, "most jobs that waited for a worker at one time, in the outbox and in the broker"},
 		{"queue_age", "seconds", false, false, NeedsQueue, "highest age of the oldest job in the outbox"},
+		{"web_cpu", "ratio", false, false, "", "mean share of its processors that the busiest web node used"},
 		{"missed_alerts", "count", false, false, NeedsAlerts, "alerts that were due, by what clients felt, and never fired; unknown if none was due"},
 		{"false_alerts", "count", false, false, NeedsAlerts, "alerts that fired and were never due"},
 		{"alert_delay", "seconds", false, false, NeedsAlerts, "longest time from when an alert was due until it fired"},

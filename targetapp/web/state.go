@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"runtime"
 )
 
 // health says that the process is alive and wants traffic. It does not ask the databases: a dead database must not take
@@ -39,10 +40,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, code, map[string]any{"ready": len(missing) == 0, "missing": missing})
 }
 
-// route says where this node sends requests now, and what its cache did since it started.
+// route says where this node sends requests now, and what its cache and its processors did since it started.
 func (s *Server) route(w http.ResponseWriter, _ *http.Request) {
 	rt := s.routes.Route()
 	says := map[string]any{"primary": rt.Primary, "replicas": rt.Replicas, "stale": rt.Stale, "down": rt.Down, "timeline": rt.Timeline}
+	if busy, ok := processorTime(); ok {
+		says["cpu"] = map[string]float64{"seconds": busy.Seconds(), "cores": float64(runtime.GOMAXPROCS(0))}
+	}
 	if s.cacheReads != nil {
 		hits, misses := s.cacheReads()
 		says["cache"] = map[string]int64{"hits": hits, "misses": misses}

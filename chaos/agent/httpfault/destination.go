@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -60,24 +59,4 @@ func original6(fd int) (netip.AddrPort, error) {
 	}
 	port := binary.NativeEndian.AppendUint16(nil, got.Addr.Port)
 	return netip.AddrPortFrom(netip.AddrFrom16(got.Addr.Addr), binary.BigEndian.Uint16(port)), nil
-}
-
-// destroyEstablished resets the connections that others have to these ports, at both ends. Where the kernel can't (no
-// CONFIG_INET_DIAG_DESTROY, IPv6), the table's RST meets their next packet instead.
-func destroyEstablished(ports []uint16) {
-	wanted := map[uint16]bool{}
-	for _, p := range ports {
-		wanted[p] = true
-	}
-	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		socks, err := netlink.SocketDiagTCP(family)
-		if err != nil {
-			continue
-		}
-		for _, s := range socks {
-			if s.State == netlink.TCP_ESTABLISHED && wanted[s.ID.SourcePort] && !s.ID.Source.Equal(s.ID.Destination) && !s.ID.Destination.IsLoopback() {
-				_ = netlink.SocketDestroy(&net.TCPAddr{IP: s.ID.Source, Port: int(s.ID.SourcePort)}, &net.TCPAddr{IP: s.ID.Destination, Port: int(s.ID.DestinationPort)})
-			}
-		}
-	}
 }

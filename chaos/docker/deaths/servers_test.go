@@ -27,8 +27,21 @@ func TestServersAndEveryDeath(t *testing.T) {
 		{kind: "exhaust", felt: noConnection},
 	} {
 		for _, d := range []death{gauntlet, agents, janitor, restart} {
-			t.Run(tr.kind+"/"+string(d), func(t *testing.T) { y.try(t, tr, d) })
+			t.Run(tr.kind+"/"+string(d), func(t *testing.T) { y.try(t, tr, "db1", d) })
 		}
+	}
+}
+
+// TestSlowReplayAndEveryDeath does the same on a replica under Patroni, which resumes a paused replay by itself, but not at once.
+func TestSlowReplayAndEveryDeath(t *testing.T) {
+	engine(t)
+	if !*long {
+		t.Skip("without -long: not tested: that a replica whose replay is held back outlives nobody")
+	}
+	y := newRung(t, "replicated")
+	tr := trial{kind: "slow-replay", args: []string{"--delay", "30s"}, felt: replayPaused}
+	for _, d := range []death{nobody, gauntlet, agents, janitor} {
+		t.Run(string(d), func(t *testing.T) { y.try(t, tr, "role=postgres-replica pick=one", d) })
 	}
 }
 
@@ -54,7 +67,7 @@ func newRung(t *testing.T, topology string) rung {
 	return rung{y}
 }
 
-func (r rung) try(t *testing.T, tr trial, d death) {
+func (r rung) try(t *testing.T, tr trial, on string, d death) {
 	calm := func() time.Duration {
 		return await(t, "all is as before", func(ctx context.Context) error {
 			if felt, err := tr.felt(ctx, r.yard); err != nil || felt {
@@ -64,10 +77,12 @@ func (r rung) try(t *testing.T, tr trial, d death) {
 		})
 	}
 	calm()
-	i := r.inject(t, tr.on("db1"))
+	i := r.inject(t, tr.on(on))
 	i.begun(t)
 	r.feels(t, tr, true)
 	switch d {
+	case nobody:
+		i.interrupt(t)
 	case gauntlet:
 		_ = i.cmd.Process.Kill()
 	case agents:
@@ -105,7 +120,7 @@ func (r rung) restart(t *testing.T, service string) {
 func feedHangs(ctx context.Context, _ *yard) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, 700*time.Millisecond)
 	defer cancel()
-	conn, err := connect(ctx)
+	conn, err := connect(ctx, "18031")
 	if err != nil {
 		return false, err
 	}
@@ -122,7 +137,7 @@ func feedHangs(ctx context.Context, _ *yard) (bool, error) {
 func noConnection(ctx context.Context, _ *yard) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	conn, err := connect(ctx)
+	conn, err := connect(ctx, "18031")
 	if err == nil {
 		return false, conn.Close(ctx)
 	}
@@ -132,7 +147,26 @@ func noConnection(ctx context.Context, _ *yard) (bool, error) {
 	return false, err
 }
 
-// connect asks the database of the topology split, as published.
-func connect(ctx context.Context) (*pgx.Conn, error) {
-	return pgx.Connect(ctx, "postgres://postgres@127.0.0.1:18031/app?sslmode=disable")
+// replayPaused: a database node of the topology replicated holds its replay back.
+func replayPaused(ctx context.Context, _ *yard) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	for _, port := range []string{"18031", "18032", "18033"} {
+		conn, err := connect(ctx, port)
+		if err != nil {
+			return false, err
+		}
+		var paused bool
+		err = conn.QueryRow(ctx, "select case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end").Scan(&paused)
+		_ = conn.Close(ctx)
+		if err != nil || paused {
+			return paused, err
+		}
+	}
+	return false, nil
+}
+
+// connect asks a database of ours, as published.
+func connect(ctx context.Context, port string) (*pgx.Conn, error) {
+	return pgx.Connect(ctx, "postgres://postgres@127.0.0.1:"+port+"/app?sslmode=disable")
 }

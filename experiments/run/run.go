@@ -107,7 +107,7 @@ func Up(ctx context.Context, eng *compose.Engine, t compose.Topology, opt Option
 	defer cancel()
 	waiting := ""
 	err = stack.WaitReady(ctx, func(ready, total int, on string) {
-		if on != waiting {
+		if on != waiting && on != "" {
 			waiting = on
 			opt.Observer.Say(fmt.Sprintf("%d of %d ready, waiting for %s", ready, total, on))
 		}

@@ -40,13 +40,14 @@ func (s *session) queuePollers(e Endpoint) ([]poller, error) {
 }
 
 func (a *queueNode) ask(ctx context.Context) error {
+	a.depth = map[string]int{}
+	if err := a.dial(ctx); err != nil {
+		return err
+	}
 	// The library knows no contexts: a socket that is closed is what it understands.
-	defer context.AfterFunc(ctx, func() {
-		if raw := a.raw; raw != nil {
-			raw.Close()
-		}
-	})()
-	err := a.open(ctx)
+	raw := a.raw
+	defer context.AfterFunc(ctx, func() { raw.Close() })()
+	err := a.open()
 	for _, q := range queueNames {
 		if err != nil {
 			break
@@ -65,14 +66,22 @@ func (a *queueNode) ask(ctx context.Context) error {
 	return err
 }
 
-// open connects and opens the channel, if there is none.
-func (a *queueNode) open(ctx context.Context) (err error) {
-	a.depth = map[string]int{}
-	if a.ch != nil {
+// dial connects, if there is no connection.
+func (a *queueNode) dial(ctx context.Context) error {
+	if a.raw != nil {
 		return nil
 	}
-	if a.raw, err = (&net.Dialer{}).DialContext(ctx, "tcp", a.addr); err != nil {
-		return err
+	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", a.addr)
+	if err == nil {
+		a.raw = raw
+	}
+	return err
+}
+
+// open shakes hands and opens the channel, if there is none.
+func (a *queueNode) open() (err error) {
+	if a.ch != nil {
+		return nil
 	}
 	cfg := amqp.Config{SASL: []amqp.Authentication{&amqp.PlainAuth{Username: "app", Password: "app"}}, Vhost: "/", Heartbeat: 10 * time.Second, Locale: "en_US"}
 	if a.conn, err = amqp.Open(a.raw, cfg); err != nil {

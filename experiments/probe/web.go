@@ -62,25 +62,21 @@ type cpuUse struct {
 	Cores   float64 `json:"cores"` // that it may use at a time
 }
 
-// cpuShare tells once a second which share of its processors the node used since the last time. A second in which it started anew
-// has none.
-type cpuShare struct {
-	target string
-	out    *emitter
-	last   cpuUse
-	at     time.Duration // of last; 0: there is none
+// secondly keeps a node's counters for a second.
+type secondly[T any] struct {
+	last T
+	at   time.Duration // of last; 0: there is none
 }
 
-func (c *cpuShare) saw(now cpuUse, s span) {
-	if c.at != 0 && s.ended-c.at < time.Second {
-		return
+// take returns the counters of a second or more ago and how long that is, and keeps the new ones; false if it is not due yet, or there
+// were none.
+func (k *secondly[T]) take(now T, s span) (before T, over time.Duration, ok bool) {
+	before, over, ok = k.last, s.ended-k.at, k.at != 0
+	if ok && over < time.Second {
+		return before, over, false
 	}
-	used, over := now.Seconds-c.last.Seconds, (s.ended - c.at).Seconds()
-	known := c.at != 0 && used >= 0 && now.Cores > 0 && over > 0
-	c.last, c.at = now, s.ended
-	if known {
-		c.out.point(Point{Metric: WebCPU, Target: c.target, At: s.ended, Value: min(1, used/over/now.Cores)})
-	}
+	k.last, k.at = now, s.ended
+	return before, over, ok
 }
 
 // hitRatio tells once a second which share of the reads since the last time the cache answered. A second without reads has no
@@ -88,18 +84,28 @@ func (c *cpuShare) saw(now cpuUse, s span) {
 type hitRatio struct {
 	target string
 	out    *emitter
-	last   cacheReads
-	at     time.Duration // of last; 0: there is none
+	kept   secondly[cacheReads]
 }
 
 func (h *hitRatio) saw(now cacheReads, s span) {
-	if h.at != 0 && s.ended-h.at < time.Second {
-		return
-	}
-	hits, misses := now.Hits-h.last.Hits, now.Misses-h.last.Misses
-	known := h.at != 0 && hits >= 0 && misses >= 0 && hits+misses > 0
-	h.last, h.at = now, s.ended
-	if known {
+	before, _, ok := h.kept.take(now, s)
+	hits, misses := now.Hits-before.Hits, now.Misses-before.Misses
+	if ok && hits >= 0 && misses >= 0 && hits+misses > 0 {
 		h.out.point(Point{Metric: CacheHits, Target: h.target, At: s.ended, Value: float64(hits) / float64(hits+misses)})
+	}
+}
+
+// cpuShare tells once a second which share of its processors the node used since the last time. A second in which it started anew
+// has none.
+type cpuShare struct {
+	target string
+	out    *emitter
+	kept   secondly[cpuUse]
+}
+
+func (c *cpuShare) saw(now cpuUse, s span) {
+	before, over, ok := c.kept.take(now, s)
+	if used := now.Seconds - before.Seconds; ok && used >= 0 && now.Cores > 0 {
+		c.out.point(Point{Metric: WebCPU, Target: c.target, At: s.ended, Value: min(1, used/over.Seconds()/now.Cores)})
 	}
 }

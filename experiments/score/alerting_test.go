@@ -100,3 +100,16 @@ func TestRulesOverUnknownSeriesHaveNoOracle(t *testing.T) {
 		t.Errorf("alert = %+v, want unknown", a)
 	}
 }
+
+func TestAnAlertThatDoesNotResolveIsStuck(t *testing.T) {
+	at := func(seconds int) *time.Duration { d := time.Duration(seconds) * time.Second; return &d }
+	for _, c := range []struct {
+		ended   *time.Duration
+		verdict string
+	}{{nil, AlertStuck}, {at(120), AlertStuck}, {at(50), AlertInTime}} {
+		a := Alert{Known: true, Due: at(10), DueEnd: at(40), Fired: at(12), Ended: c.ended}
+		if a.judge(5*time.Minute, &history.AlertRules{Scale: 1, Scrape: time.Second}); a.Verdict != c.verdict {
+			t.Errorf("resolved %v: %s, want %s", c.ended, a.Verdict, c.verdict)
+		}
+	}
+}

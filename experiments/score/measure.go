@@ -255,12 +255,13 @@ func (m Measure) after(h *history.History, b *book, c *Card) Measure {
 
 // ofAlerts counts what became of the alerts. If none was due there was none to miss or to delay: that is no success.
 func (m Measure) ofAlerts(name string, all []Alert) Measure {
-	var due, missed, wrong, told int
+	var known, due, missed, wrong, told int
 	var delay float64
 	for _, a := range all {
 		if !a.Known {
 			continue
 		}
+		known++
 		if a.Due != nil {
 			due++
 		}
@@ -279,7 +280,7 @@ func (m Measure) ofAlerts(name string, all []Alert) Measure {
 	case "missed_alerts":
 		m.Known, m.Value = due > 0, exactly(float64(missed))
 	case "false_alerts":
-		m.Known, m.Value = len(all) > 0, exactly(float64(wrong))
+		m.Known, m.Value = known > 0, exactly(float64(wrong))
 	default:
 		m.Known, m.Value = told > 0, exactly(delay)
 	}

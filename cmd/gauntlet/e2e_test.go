@@ -180,8 +180,8 @@ func experiment(t *testing.T, name, text string) string {
 
 // witnessed runs the independent client until stop is called and returns the outages that it saw.
 type witness struct {
-	LastOK, FirstBad, LastBad, FirstOK time.Time
-	Seconds                            float64
+	LastOK, FirstBad, LastBad, FirstOK, FirstEnd time.Time
+	Seconds                                      float64
 }
 
 func startWitness(ctx context.Context, t *testing.T, length time.Duration) func() []witness {
@@ -220,6 +220,7 @@ func witnessed(t *testing.T, cmd *exec.Cmd, out *bytes.Buffer) []witness {
 			FirstBad time.Time `json:"first_bad"`
 			LastBad  time.Time `json:"last_bad"`
 			FirstOK  time.Time `json:"first_ok"`
+			FirstEnd time.Time `json:"first_ok_end"`
 			Seconds  float64   `json:"seconds"`
 		}
 		if err := json.Unmarshal([]byte(line), &raw); err != nil {

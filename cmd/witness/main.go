@@ -26,14 +26,16 @@ type attempt struct {
 	ok       bool
 }
 
-// outage is a line of the output. Failover lies between the last failed write and the first one that worked for good.
+// outage is a line of the output. Failover lies between the last failed write and the first one that worked for good: the
+// server became able to write after LastBad was due and before FirstEnd.
 type outage struct {
-	LastOK    time.Time `json:"last_ok"`    // end of the last write acknowledged before it
-	FirstBad  time.Time `json:"first_bad"`  // due time of the first write that failed
-	LastBad   time.Time `json:"last_bad"`   // due time of the last write that failed
-	FirstOK   time.Time `json:"first_ok"`   // due time of the first of 100 writes that all worked
-	Seconds   float64   `json:"seconds"`    // FirstOK - FirstBad
-	BadWrites int       `json:"bad_writes"` // between them
+	LastOK    time.Time `json:"last_ok"`      // end of the last write acknowledged before it
+	FirstBad  time.Time `json:"first_bad"`    // due time of the first write that failed
+	LastBad   time.Time `json:"last_bad"`     // due time of the last write that failed
+	FirstOK   time.Time `json:"first_ok"`     // due time of the first of 100 writes that all worked
+	FirstEnd  time.Time `json:"first_ok_end"` // when that one was acknowledged
+	Seconds   float64   `json:"seconds"`      // FirstOK - FirstBad
+	BadWrites int       `json:"bad_writes"`   // between them
 }
 
 func main() {
@@ -128,13 +130,13 @@ func outages(all []attempt) []outage {
 				run, o.LastBad = 0, all[i].due
 				o.BadWrites++
 			} else if run == 1 {
-				o.FirstOK = all[i].due
+				o.FirstOK, o.FirstEnd = all[i].due, all[i].end
 			}
 		}
 		if run > 0 {
 			o.Seconds = o.FirstOK.Sub(o.FirstBad).Seconds()
 		} else {
-			o.FirstOK = time.Time{}
+			o.FirstOK, o.FirstEnd = time.Time{}, time.Time{}
 		}
 		out = append(out, o)
 	}

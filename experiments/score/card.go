@@ -114,6 +114,7 @@ type Outage struct {
 	Bad        uint64        `json:"bad"`
 	Resolution time.Duration `json:"resolution_ns"` // each edge is known to ± this
 	StableDue  time.Duration `json:"stable_due_ns"` // due time of the first op of the stable run
+	AllDue     time.Duration `json:"all_due_ns"`    // due time of the op by which every server of that run had served one
 	LastBad    time.Duration `json:"last_bad_ns"`   // due time of the last bad op
 }
 

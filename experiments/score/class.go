@@ -2,6 +2,7 @@ package score
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -73,7 +74,7 @@ func (m *meter) add(s loadgen.Sample, limit time.Duration) {
 	if s.Due < m.span.baseline || s.Due >= m.span.to {
 		return
 	}
-	m.outages.add(s.Due, s.End, bad)
+	m.outages.add(s.Due, s.End, bad, serverOf(s.Server))
 	if !bad {
 		m.good.add(s.End)
 	}
@@ -201,4 +202,10 @@ func rounded(x float64) float64 { return min(1, max(0, math.Round(x*1e9)/1e9)) }
 
 func quantile(h *hdrhistogram.Histogram, q float64) time.Duration {
 	return time.Duration(h.ValueAtQuantile(q)) * time.Microsecond
+}
+
+// serverOf is the server that names itself first in X-Served-By; the app names the database that it asked after that.
+func serverOf(servedBy string) string {
+	name, _, _ := strings.Cut(servedBy, " ")
+	return name
 }

@@ -29,7 +29,11 @@ func hits(b *book, h *history.History, p points) []Hit {
 
 // failover finds the class that was hit worst and when it was served for good again:
 //
-//	F = due(first op of the stable run) - t0, known to lie between due(last bad op) - t0 and that, give or take t0's uncertainty
+//	F = due(first op of the stable run) - t0
+//
+// It is known to lie between due(last bad op) - t0 and the moment by which every server that takes part in the stable run had
+// served an op of it, give or take t0's uncertainty: the servers of a tier find the new primary one after the other, and those
+// that did so late may not have been asked before.
 //
 // If it was never served for good again, F is at least Lo and the hit is open.
 func (hit *Hit) failover(b *book, h *history.History, f history.Fault) {
@@ -40,14 +44,14 @@ func (hit *Hit) failover(b *book, h *history.History, f history.Fault) {
 			continue
 		}
 		worst, hit.Class, hit.Open = lost, m.Name, o.Open
-		stable := o.StableDue
+		stable, all := o.StableDue, o.AllDue
 		if o.Open {
-			stable = b.span.to
+			stable, all = b.span.to, b.span.to
 		}
 		hit.Failover = &Interval{
 			Value: max(0, (stable - f.Began).Seconds()),
 			Lo:    max(0, (o.LastBad - f.Began - f.Uncertainty).Seconds()),
-			Hi:    max(0, (stable - f.Began + f.Uncertainty).Seconds()),
+			Hi:    max(0, (all - f.Began + f.Uncertainty).Seconds()),
 		}
 	}
 	if hit.Open {

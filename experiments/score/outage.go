@@ -1,6 +1,9 @@
 package score
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A stable run ends an outage: so many good ops in a row, over at least so long. One lucky request during a flap must not.
 const (
@@ -17,14 +20,17 @@ type outages struct {
 	run        int           // good ops since the last bad one
 	firstDue   time.Duration // of that run
 	firstEnd   time.Duration
+	servers    []string      // those that served the first stableOps of that run
+	allDue     time.Duration // when the op was due by which the last of them joined
 }
 
-func (o *outages) add(due, end time.Duration, bad bool) {
+// add takes the next op. server names who answered it, "" if nobody said.
+func (o *outages) add(due, end time.Duration, bad bool, server string) {
 	switch {
 	case bad:
 		o.bad(due)
 	case o.open:
-		o.good(due, end)
+		o.good(due, end, server)
 	}
 }
 
@@ -39,12 +45,15 @@ func (o *outages) bad(due time.Duration) {
 	o.now.LastBad = due
 }
 
-func (o *outages) good(due, end time.Duration) {
+func (o *outages) good(due, end time.Duration, server string) {
 	if o.run++; o.run == 1 {
-		o.firstDue, o.firstEnd = due, end
+		o.firstDue, o.firstEnd, o.servers = due, end, nil
+	}
+	if o.run <= stableOps && !slices.Contains(o.servers, server) {
+		o.servers, o.allDue = append(o.servers, server), due
 	}
 	if o.run >= stableOps && due-o.now.LastBad >= stableTime {
-		o.now.End, o.now.StableDue = o.firstEnd, o.firstDue
+		o.now.End, o.now.StableDue, o.now.AllDue = o.firstEnd, o.firstDue, o.allDue
 		o.done = append(o.done, o.now)
 		o.open, o.run = false, 0
 	}

@@ -14,7 +14,8 @@ import (
 // doubt: what they hide is in the intervals.
 //
 // R3: the backlog of jobs counts as pressure where the topology has a queue, and so does the use of the web nodes' processors; alerts are scored where the experiment names rules.
-const Formula = "R3"
+// R4: a failover is known to have ended only when every server of the tier was seen to serve again.
+const Formula = "R4"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
 // "more than 1 % errors for 5 min" can see in its most sensitive reading.

@@ -31,6 +31,7 @@ type load struct {
 	rate   float64
 	phase  time.Duration // due time of the first request after the start of the load
 	ledger bool
+	server func(i int) string // who answers the i-th request; nil: nobody says
 }
 
 // trouble is what happens to requests of a class ("*" all) that are due from..to.
@@ -38,6 +39,7 @@ type trouble struct {
 	class    string
 	kind     string // refuse, 500, hang, slow, missed, lag, drop
 	from, to time.Duration
+	server   string // "" all
 }
 
 const (
@@ -82,7 +84,7 @@ func (s *synth) add(events ...history.Event) *synth {
 }
 
 func (s *synth) wrong(class, kind string, from, to time.Duration) *synth {
-	s.wrongs = append(s.wrongs, trouble{class, kind, from, to})
+	s.wrongs = append(s.wrongs, trouble{class: class, kind: kind, from: from, to: to})
 	return s
 }
 
@@ -99,6 +101,9 @@ func (s *synth) requests() ([]loadgen.Sample, map[string]uint64) {
 				break
 			}
 			r := loadgen.Sample{Op: l.class, Class: l.class, Region: l.region, Due: due, Sent: due, End: due + service, Code: 200, Out: loadgen.OK}
+			if l.server != nil {
+				r.Server = l.server(i)
+			}
 			if l.ledger {
 				id++
 				r.ID = id
@@ -116,7 +121,7 @@ func (s *synth) requests() ([]loadgen.Sample, map[string]uint64) {
 // touch lets the first trouble that fits happen to r; false if its record is lost.
 func (s *synth) touch(r *loadgen.Sample) bool {
 	for _, t := range s.wrongs {
-		if (t.class != "*" && t.class != r.Class) || r.Due < t.from || r.Due >= t.to {
+		if (t.class != "*" && t.class != r.Class) || r.Due < t.from || r.Due >= t.to || (t.server != "" && t.server != r.Server) {
 			continue
 		}
 		failed := loadgen.Fail

@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 )
@@ -93,6 +94,38 @@ func TestFailoverOfKnownLength(t *testing.T) {
 				t.Errorf("outage %v at %v per s: %d intervals miss the truth, bias %.1f ms", length, rate, misses, 1000*bias)
 			}
 		}
+	}
+}
+
+// The servers of a tier find the new primary one after the other, and the load balancer deals requests as they come. The truth is
+// the moment at which the last server follows; the interval must hold it however the requests are dealt.
+func TestFailoverOfServersThatFollowOneByOne(t *testing.T) {
+	const (
+		began  = 20 * time.Second
+		sweeps = 100
+	)
+	servers := []string{"web1", "web2", "web3"}
+	early := 0
+	for i := range sweeps {
+		dice := rand.New(rand.NewPCG(uint64(i), 1))
+		s := newSynth(load{class: "write", rate: 40, ledger: true, server: func(int) string { return servers[dice.IntN(len(servers))] }}, load{class: "read", rate: 50})
+		s.step("kill", "", began, began+30*time.Second, "db1")
+		var truth time.Duration
+		for _, name := range servers {
+			length := 3*time.Second + time.Duration(dice.IntN(200))*time.Millisecond
+			truth = max(truth, length)
+			s.wrongs = append(s.wrongs, trouble{class: "write", kind: "500", from: began, to: began + length, server: name})
+		}
+		f := s.score(t).Faults[0].Failover
+		if f.Lo > truth.Seconds() || f.Hi < truth.Seconds() {
+			t.Errorf("sweep %d: the interval %.3f to %.3f does not hold the truth, %v", i, f.Lo, f.Hi, truth)
+		}
+		if f.Value+0.010 < truth.Seconds() {
+			early++
+		}
+	}
+	if early == 0 {
+		t.Error("the first good write was never earlier than the last server's; this test cannot fail")
 	}
 }
 

@@ -162,7 +162,8 @@ func (m *meter) stretch(f history.Fault, next time.Duration, by float64) {
 			continue
 		}
 		at := func(t time.Duration) time.Duration { return o.Start + time.Duration(by*float64(t-o.Start)) }
-		m.outages.done[i].End, m.outages.done[i].StableDue, m.outages.done[i].LastBad = at(o.End), at(o.StableDue), at(o.LastBad)
+		w := &m.outages.done[i]
+		w.End, w.StableDue, w.AllDue, w.LastBad = at(o.End), at(o.StableDue), at(o.AllDue), at(o.LastBad)
 		cost += float64(o.Bad) / m.rate
 	}
 	m.setLost(max(0, m.LostSeconds+(by-1)*cost))

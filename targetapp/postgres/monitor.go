@@ -9,6 +9,7 @@ import (
 
 const (
 	checkEvery = 100 * time.Millisecond
+	seekEvery  = 25 * time.Millisecond // while no primary is known: how far apart the web nodes find the new one
 	checkLimit = 200 * time.Millisecond
 )
 
@@ -40,9 +41,9 @@ type monitor struct {
 	conn *pgx.Conn
 }
 
-func (m *monitor) run(ctx context.Context, n *node, tell func(finding)) {
-	tick := time.NewTicker(checkEvery)
-	defer tick.Stop()
+// run checks at once, then whenever it is asked to and every checkEvery, or every seekEvery while seek says so and the node
+// answers: one that doesn't would only be kept busy by connection attempts.
+func (m *monitor) run(ctx context.Context, n *node, seek func() bool, tell func(finding)) {
 	defer m.drop(ctx)
 	for ctx.Err() == nil {
 		f := m.check(ctx)
@@ -50,11 +51,17 @@ func (m *monitor) run(ctx context.Context, n *node, tell func(finding)) {
 			return
 		}
 		tell(f)
+		every := checkEvery
+		if f.err == nil && seek() {
+			every = seekEvery
+		}
+		next := time.NewTimer(time.Until(f.asked.Add(every)))
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
+		case <-next.C:
 		case <-n.kick:
 		}
+		next.Stop()
 	}
 }
 

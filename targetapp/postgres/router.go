@@ -67,12 +67,15 @@ func (r *Router) Run(ctx context.Context) error {
 	for i, n := range r.nodes {
 		m := &monitor{cfg: monitorConfig(n)}
 		g.Go(func() error {
-			m.run(ctx, n, func(f finding) { r.tell(i, f) })
+			m.run(ctx, n, r.headless, func(f finding) { r.tell(i, f) })
 			return nil
 		})
 	}
 	return g.Wait()
 }
+
+// headless says that no primary is known.
+func (r *Router) headless() bool { return r.Route().Primary == "" }
 
 func monitorConfig(n *node) *pgx.ConnConfig {
 	cfg := n.pool.Config().ConnConfig

@@ -15,12 +15,15 @@ import (
 // ErrLogin is wrapped by every failed login.
 var ErrLogin = errors.New("login failed")
 
+// errRefusedLogin says that trying again would not help.
+var errRefusedLogin = errors.New("refused")
+
 // Bounds of the login before the load. It isn't measured, so it may take longer than a request of the load and try again.
 const (
 	loginConnections = 8
-	loginTries       = 3
+	loginTries       = 6
 	loginTimeout     = 10 * time.Second
-	loginPause       = 300 * time.Millisecond
+	loginPause       = 300 * time.Millisecond // before the second try; it doubles, to 9 s in all
 )
 
 // Sessions are the tokens of the simulated users. The zero value has none.
@@ -38,7 +41,8 @@ func (s Sessions) Token(user int) string {
 }
 
 // Login logs users 1..p.Users in, a few at a time, with the request p.Login. The answer must be a 2xx with a JSON object that
-// has "token". Each user is tried up to three times. Without p.Login there are no sessions and no error.
+// has "token". A user who gets another answer than 4xx, or none, is tried again, up to six times: a system that has just
+// been started may still be slow. Without p.Login there are no sessions and no error.
 func Login(ctx context.Context, p Profile, base string) (Sessions, error) {
 	if p.Login == nil || p.Users <= 0 {
 		return Sessions{}, nil
@@ -84,7 +88,7 @@ func (l *lane) login(ctx context.Context, user int) (string, error) {
 		if try > 0 {
 			select {
 			case <-ctx.Done():
-			case <-time.After(loginPause):
+			case <-time.After(loginPause << (try - 1)):
 			}
 		}
 		var token string
@@ -93,6 +97,9 @@ func (l *lane) login(ctx context.Context, user int) (string, error) {
 		}
 		if ctx.Err() != nil {
 			return "", ctx.Err()
+		}
+		if errors.Is(err, errRefusedLogin) {
+			break
 		}
 	}
 	return "", fmt.Errorf("%w: user %d: %w; is the system seeded with that user?", ErrLogin, user, err)
@@ -115,6 +122,9 @@ func (l *lane) token(ctx context.Context, user int) (string, error) {
 	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 	if err != nil {
 		return "", err
+	}
+	if res.StatusCode/100 == 4 {
+		return "", fmt.Errorf("%w: %s", errRefusedLogin, res.Status)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return "", fmt.Errorf("answered %s", res.Status)

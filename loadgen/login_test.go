@@ -20,6 +20,7 @@ type site struct {
 	posts  []string
 	fails  int // so many logins fail first
 	answer string
+	refuse bool
 }
 
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -34,6 +35,8 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.Unmarshal(body, &in)
 	s.logins[in.User]++
 	switch {
+	case s.refuse:
+		w.WriteHeader(http.StatusUnauthorized)
 	case s.fails > 0:
 		s.fails--
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -75,17 +78,26 @@ func TestLoginWithoutRequest(t *testing.T) {
 }
 
 func TestLoginFails(t *testing.T) {
-	for want, s := range map[string]*site{
-		"not JSON": {answer: "<html>"}, `no "token"`: {answer: "{}"}, "Service Unavailable": {fails: 1000},
+	for want, c := range map[string]struct {
+		site  *site
+		tries int
+	}{
+		"not JSON":            {&site{answer: "<html>"}, loginTries},
+		`no "token"`:          {&site{answer: "{}"}, loginTries},
+		"Service Unavailable": {&site{fails: 1000}, loginTries},
+		"401 Unauthorized":    {&site{refuse: true}, 1},
 	} {
-		s.logins = map[int]int{}
-		srv := httptest.NewServer(s)
-		p := Profile{Users: 1, Login: &Request{Method: "POST", Path: "/login", Body: `{"user":{{user}}}`}}
-		_, err := Login(t.Context(), p, srv.URL)
-		srv.Close()
-		if !errors.Is(err, ErrLogin) || !strings.Contains(err.Error(), want) || s.logins[1] != loginTries {
-			t.Errorf("error %v after %d tries, want ErrLogin with %q after %d", err, s.logins[1], want, loginTries)
-		}
+		t.Run(want, func(t *testing.T) {
+			t.Parallel() // each waits between its tries
+			c.site.logins = map[int]int{}
+			srv := httptest.NewServer(c.site)
+			defer srv.Close()
+			p := Profile{Users: 1, Login: &Request{Method: "POST", Path: "/login", Body: `{"user":{{user}}}`}}
+			_, err := Login(t.Context(), p, srv.URL)
+			if !errors.Is(err, ErrLogin) || !strings.Contains(err.Error(), want) || c.site.logins[1] != c.tries {
+				t.Errorf("error %v after %d tries, want ErrLogin with %q after %d", err, c.site.logins[1], want, c.tries)
+			}
+		})
 	}
 }
 

@@ -58,13 +58,36 @@ func WatchStalls(ctx context.Context) Stalls {
 // Void says whether the machine was too busy for anything to be concluded.
 func (s Stalls) Void() bool { return s.P999 > StallLimit || s.Steal > StealLimit }
 
+// Limits of AwaitCalm. A machine counts as calm when its clock was on time for two seconds in a row.
+const (
+	calmWithin = 15 * time.Millisecond // p99.9 of a tick's lateness in one second
+	calmFor    = 2                     // seconds
+)
+
+// AwaitCalm returns when this machine has time again for a process that is ready to run, such as after the start of many containers,
+// or when ctx ends; then it says how busy it was last.
+func AwaitCalm(ctx context.Context) (last Stalls, err error) {
+	for calm := 0; calm < calmFor; {
+		second, stop := context.WithTimeout(ctx, time.Second)
+		last = WatchStalls(second)
+		stop()
+		if ctx.Err() != nil {
+			return last, context.Cause(ctx)
+		}
+		if calm++; last.P999 > calmWithin {
+			calm = 0
+		}
+	}
+	return last, nil
+}
+
 // String says what was seen, for a note in the recording.
 func (s Stalls) String() string {
-	out := fmt.Sprintf("a clock of %s was up to %s late (p99.9, limit %s), %s at most", StallTick, s.P999, StallLimit, s.Max.Round(time.Millisecond))
+	out := ""
 	if s.Steal >= 0 {
-		out += fmt.Sprintf("; %.1f %% of the processors' time went to others (limit %.0f %%)", 100*s.Steal, 100*StealLimit)
+		out = fmt.Sprintf("%.1f %% of the processors' time went to others (limit %.0f %%); ", 100*s.Steal, 100*StealLimit)
 	}
-	return out
+	return out + fmt.Sprintf("a clock of %s was up to %s late (p99.9, limit %s), %s at most", StallTick, s.P999, StallLimit, s.Max.Round(time.Millisecond))
 }
 
 // maxLate is the longest lateness that is told from longer ones, in milliseconds.

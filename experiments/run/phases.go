@@ -44,12 +44,6 @@ func (r *runner) observe(ctx context.Context, rec *recorder) (map[string]uint64,
 		return watch.Run(watchCtx, r.origin, probe.Sink{Point: rec.point, Change: rec.Change})
 	})
 	beside.Go(func() error { return r.events(watchCtx, rt, rec) })
-	beside.Go(func() error {
-		if s := probe.WatchStalls(watchCtx); s.Void() {
-			rec.note(history.NoteStall, s.String())
-		}
-		return nil
-	})
 	planned, err := r.phasesWithRoles(ctx, rec, watch, rt)
 	if err == nil {
 		r.readBack(ctx, rec, watch)
@@ -117,7 +111,11 @@ func (r *runner) race(ctx context.Context, rec *recorder, live chaos.Runtime, jo
 	defer stopLoad(nil)
 	var planned map[string]uint64
 	var all errgroup.Group
+	loaded, ended := context.WithDeadline(ctx, r.origin.Add(begin+r.exp.Length()))
+	defer ended()
+	all.Go(func() error { watchStalls(loaded, rec); return nil })
 	all.Go(func() error {
+		defer ended()
 		var err error
 		planned, err = r.load(loadCtx, rec, sessions, begin)
 		return err
@@ -148,11 +146,31 @@ func (r *runner) abort(ctx context.Context, rec *recorder, begin time.Duration, 
 	}
 }
 
-// prepare waits until the topology is whole, so that the first fault meets what the experiment means.
+// watchStalls notes if the machine was too busy while the load lasted.
+func watchStalls(ctx context.Context, rec *recorder) {
+	began := rec.now()
+	if s := probe.WatchStalls(ctx); s.Void() {
+		rec.note(history.NoteStall, fmt.Sprintf("%s, at %.1f s", s, (began+s.At).Seconds()))
+	}
+}
+
+// calmLimit is how long a machine that was busy with the start may take to calm down. Then the load begins all the same; the stall
+// probe and the baseline show what that does.
+const calmLimit = 30 * time.Second
+
+// prepare waits until the topology is whole, so that the first fault meets what the experiment means, and the machine calm.
 func (r *runner) prepare(ctx context.Context, watch probe.Watch) error {
-	ctx, cancel := context.WithTimeout(ctx, steadyLimit)
+	steady, cancel := context.WithTimeout(ctx, steadyLimit)
 	defer cancel()
-	return watch.AwaitSteady(ctx)
+	if err := watch.AwaitSteady(steady); err != nil {
+		return err
+	}
+	calm, cancel := context.WithTimeout(ctx, calmLimit)
+	defer cancel()
+	if last, err := probe.AwaitCalm(calm); err != nil && ctx.Err() == nil {
+		r.say("this machine is still busy after %s (%s); the load begins all the same", calmLimit, last)
+	}
+	return ctx.Err()
 }
 
 // explain notes why a run ended before its time.

@@ -52,7 +52,7 @@ func explain(err error) meaning {
 	case errors.As(err, &pg):
 		return explainState(pg)
 	case errors.Is(err, errAcquire):
-		return meaning{noEffect: true}
+		return meaning{noEffect: true, late: true}
 	case outOfTime(err):
 		return meaning{late: true} // a write may just wait for the standby, on a healthy primary
 	case pgconn.SafeToRetry(err):
@@ -81,8 +81,8 @@ func fullHouse(err error) bool {
 	return errors.As(err, &pg) && pg.Code == tooManyConns
 }
 
-// errAcquire says that no connection came free in time.
-var errAcquire = errors.New("all connections to the node are busy")
+// errAcquire says that no connection came free in time, nor a new one ready.
+var errAcquire = errors.New("all connections to the node are busy or being opened")
 
 // gone says that the caller itself gave up; nothing follows from that about a node.
 func gone(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -9,8 +11,8 @@ import (
 
 const (
 	checkEvery = 100 * time.Millisecond
-	seekEvery  = 25 * time.Millisecond // while no primary is known: how far apart the web nodes find the new one
-	checkLimit = 200 * time.Millisecond
+	checkLimit = 200 * time.Millisecond // for an answer; each time it passes is a miss
+	hangLimit  = time.Second            // then the connection is given up
 )
 
 // checkSQL asks a node for all that the choice needs, in one round trip: is it a replica; its timeline (that of the log
@@ -41,27 +43,45 @@ type monitor struct {
 	conn *pgx.Conn
 }
 
-// run checks at once, then whenever it is asked to and every checkEvery, or every seekEvery while seek says so and the node
-// answers: one that doesn't would only be kept busy by connection attempts.
-func (m *monitor) run(ctx context.Context, n *node, seek func() bool, tell func(finding)) {
+// run checks at once, whenever it is asked to, and at each full tenth of a second by the clock: so all web nodes find a new primary at
+// about the same moment, and do not send writes to it one after the other.
+func (m *monitor) run(ctx context.Context, n *node, tell func(finding)) {
 	defer m.drop(ctx)
 	for ctx.Err() == nil {
-		f := m.check(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		tell(f)
-		every := checkEvery
-		if f.err == nil && seek() {
-			every = seekEvery
-		}
-		next := time.NewTimer(time.Until(f.asked.Add(every)))
+		m.watch(ctx, tell)
+		now := time.Now()
+		tick := time.NewTimer(now.Truncate(checkEvery).Add(checkEvery).Sub(now))
 		select {
 		case <-ctx.Done():
-		case <-next.C:
+		case <-tick.C:
 		case <-n.kick:
 		}
-		next.Stop()
+		tick.Stop()
+	}
+}
+
+// errLate says that an answer has not come yet.
+var errLate = fmt.Errorf("no answer within %s: %w", checkLimit, context.DeadlineExceeded)
+
+// watch checks once, and tells each miss while the answer is awaited.
+func (m *monitor) watch(ctx context.Context, tell func(finding)) {
+	answer := make(chan finding, 1)
+	var asking sync.WaitGroup
+	asked := time.Now()
+	asking.Go(func() { answer <- m.check(ctx) })
+	defer asking.Wait()
+	miss := time.NewTicker(checkLimit)
+	defer miss.Stop()
+	for {
+		select {
+		case f := <-answer:
+			if ctx.Err() == nil {
+				tell(f)
+			}
+			return
+		case <-miss.C:
+			tell(finding{err: errLate, asked: asked})
+		}
 	}
 }
 
@@ -69,7 +89,7 @@ func (m *monitor) run(ctx context.Context, n *node, seek func() bool, tell func(
 // for good while the node is well again.
 func (m *monitor) check(ctx context.Context) (f finding) {
 	f.asked = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, checkLimit)
+	ctx, cancel := context.WithTimeout(ctx, hangLimit)
 	defer cancel()
 	if m.conn == nil {
 		if m.conn, f.err = pgx.ConnectConfig(ctx, m.cfg); f.err != nil {

@@ -7,14 +7,18 @@ import (
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
-	connectLimit = 200 * time.Millisecond
+	connectLimit = 2 * time.Second
 	sqlLimit     = 300 * time.Millisecond // one attempt: taking a connection and running the statements
-	poolSize     = 12                     // per web node and database; 3 web nodes stay far below max_connections 100
+	lateLimit    = 2 * time.Second        // for the answer to a statement for which nobody waits any more; then its connection is closed
+	poolSize     = 6                      // per web node and database; more would only let a slow database do more at once
+	poolReady    = 2                      // opened before anybody asks, so that the first requests need not wait
 	poolIdle     = 30 * time.Second
 )
 
@@ -23,6 +27,8 @@ type node struct {
 	Member
 	pool *pgxpool.Pool
 	kick chan struct{} // asks the monitor for a check now
+
+	late sync.WaitGroup // statements that run
 
 	mu    sync.Mutex
 	reads map[*context.CancelFunc]struct{} // in flight; they end when the node leaves the rotation
@@ -46,9 +52,11 @@ func poolConfig(m Member, app string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database %s at %s: %w", m.Name, m.Addr, err)
 	}
-	cfg.MaxConns, cfg.MinConns, cfg.MaxConnIdleTime = poolSize, 0, poolIdle
+	cfg.MaxConns, cfg.MinConns, cfg.MaxConnIdleTime = poolSize, poolReady, poolIdle
 	cfg.ConnConfig.ConnectTimeout = connectLimit
-	cfg.ConnConfig.DialFunc = dialer(connectLimit / 2)
+	cfg.ConnConfig.DialFunc = dialer(connectLimit)
+	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error { ready(c.PgConn().Conn()); return nil }
+	cfg.ConnConfig.BuildContextWatcherHandler = patient
 	cfg.ConnConfig.RuntimeParams["application_name"] = app
 	cfg.ConnConfig.OnNotice = noteWarning
 	// The monitor resets the pool of a node that fails; a ping before use would only cost a round trip.
@@ -66,28 +74,65 @@ func noteWarning(c *pgconn.PgConn, n *pgconn.Notice) {
 	}
 }
 
-// do runs f on a connection, within sqlLimit. With leave set it also ends when the node leaves the rotation.
-func (n *node) do(ctx context.Context, leave bool, f func(context.Context, *pgxpool.Conn) error) error {
+// patient lets a statement end for which nobody waits any more, so that its connection lives on. Closing it would cost the server a
+// new process each time; a machine that is so slow that statements come to their deadline has no time for that.
+func patient(c *pgconn.PgConn) ctxwatch.Handler {
+	return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn(), DeadlineDelay: lateLimit}
+}
+
+// result is what one attempt came to.
+type result[T any] struct {
+	v   T
+	err error
+}
+
+// do runs f on a connection of n, and waits for at most sqlLimit. With leave set it also ends when the node leaves the rotation. What
+// f does after that nobody learns.
+func do[T any](ctx context.Context, n *node, leave bool, f func(context.Context, *pgxpool.Conn) (T, error)) (T, error) {
+	var none T
 	ctx, cancel := context.WithTimeout(ctx, sqlLimit)
-	defer cancel()
+	quit := func() {}
 	if leave {
-		defer n.join(&cancel)()
+		quit = n.join(&cancel)
 	}
+	defer quit()
 	c, err := n.pool.Acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("%s: %w", n.Name, acquireError(err))
+		cancel()
+		return none, fmt.Errorf("%s: %w", n.Name, acquireError(err))
 	}
-	defer c.Release()
+	done := make(chan result[T], 1)
+	n.late.Go(func() {
+		defer cancel()
+		defer c.Release()
+		v, err := attempt(ctx, c, f)
+		done <- result[T]{v, err}
+	})
+	var r result[T]
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		select {
+		case r = <-done:
+		default:
+			r.err = ctx.Err()
+		}
+	}
+	if r.err != nil {
+		return none, fmt.Errorf("%s: %w", n.Name, r.err)
+	}
+	return r.v, nil
+}
+
+// attempt runs f; a warning makes an error of success.
+func attempt[T any](ctx context.Context, c *pgxpool.Conn, f func(context.Context, *pgxpool.Conn) (T, error)) (T, error) {
 	data := c.Conn().PgConn().CustomData()
 	delete(data, warned)
-	err = f(ctx, c)
+	v, err := f(ctx, c)
 	if w, ok := data[warned]; ok && err == nil {
 		err = fmt.Errorf("%w: %v", ErrNotReplicated, w)
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", n.Name, err)
-	}
-	return nil
+	return v, err
 }
 
 // acquireError marks an error as "no connection was had", which certainly had no effect.
@@ -111,15 +156,19 @@ func (n *node) join(cancel *context.CancelFunc) func() {
 	}
 }
 
-// leave ends what is in flight and may be repeated elsewhere, and drops the connections: they may hang, or speak to a
-// primary that is none any more. Writes in flight keep their own deadline, since ending them early would only turn a
-// late answer into an unknown one.
-func (n *node) leave() {
+// letGo ends what is in flight and may be repeated elsewhere. Writes in flight keep their own deadline, since ending them early
+// would only turn a late answer into an unknown one.
+func (n *node) letGo() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for cancel := range n.reads {
 		(*cancel)()
 	}
+}
+
+// leave lets go and drops the connections: they are dead, or speak to a primary that is none any more.
+func (n *node) leave() {
+	n.letGo()
 	n.pool.Reset()
 }
 

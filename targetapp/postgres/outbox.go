@@ -39,33 +39,33 @@ type Outbox struct {
 	Idempotent bool   // a job that is delivered again has no effect again
 }
 
+// none stands for the result of statements that have none.
+type none struct{}
+
 // AddJob puts a job into the outbox that belongs to no other write.
 func (o *Outbox) AddJob(ctx context.Context, kind, ref string) error {
-	_, err := o.Router.write(ctx, false, func(ctx context.Context, c *pgxpool.Conn) error {
-		_, err := c.Exec(ctx, addJobSQL, kind, ref)
-		return err
-	})
-	return err
+	return o.exec(ctx, false, addJobSQL, kind, ref)
 }
 
 // Take returns up to n jobs, which no other worker gets for 5 s.
-func (o *Outbox) Take(ctx context.Context, n int) (jobs []Job, err error) {
-	_, err = o.Router.write(ctx, true, func(ctx context.Context, c *pgxpool.Conn) error {
+func (o *Outbox) Take(ctx context.Context, n int) ([]Job, error) {
+	jobs, _, err := write(ctx, o.Router, true, func(ctx context.Context, c *pgxpool.Conn) ([]Job, error) {
 		rows, err := c.Query(ctx, takeSQL, n)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		jobs, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Job])
-		return err
+		return pgx.CollectRows(rows, pgx.RowToStructByPos[Job])
 	})
 	return jobs, err
 }
 
 // Drop removes jobs that the broker has.
-func (o *Outbox) Drop(ctx context.Context, ids []int64) error {
-	_, err := o.Router.write(ctx, true, func(ctx context.Context, c *pgxpool.Conn) error {
-		_, err := c.Exec(ctx, dropSQL, ids)
-		return err
+func (o *Outbox) Drop(ctx context.Context, ids []int64) error { return o.exec(ctx, true, dropSQL, ids) }
+
+func (o *Outbox) exec(ctx context.Context, again bool, sql string, args ...any) error {
+	_, _, err := write(ctx, o.Router, again, func(ctx context.Context, c *pgxpool.Conn) (none, error) {
+		_, err := c.Exec(ctx, sql, args...)
+		return none{}, err
 	})
 	return err
 }
@@ -76,8 +76,9 @@ func (o *Outbox) Record(ctx context.Context, j Job) (first bool, err error) {
 	if o.Idempotent {
 		sql = effectSQL
 	}
-	_, err = o.Router.write(ctx, o.Idempotent, func(ctx context.Context, c *pgxpool.Conn) error {
-		return c.QueryRow(ctx, sql, j.ID, j.Kind, j.Ref, o.App).Scan(&first)
+	first, _, err = write(ctx, o.Router, o.Idempotent, func(ctx context.Context, c *pgxpool.Conn) (first bool, err error) {
+		err = c.QueryRow(ctx, sql, j.ID, j.Kind, j.Ref, o.App).Scan(&first)
+		return first, err
 	})
 	return first, err
 }

@@ -46,14 +46,47 @@ func (p *pace) wait(ctx context.Context, limit time.Duration) error {
 	}
 }
 
-// dialer opens connections one after the other, as paced.
+// dialer opens connections one after the other: each begins as paced, when the one before it is ready for statements or has failed.
+// So a server that is slow to start its processes has one to start at a time.
 func dialer(limit time.Duration) func(ctx context.Context, network, addr string) (net.Conn, error) {
 	var p pace
+	turn := make(chan struct{}, 1)
 	d := net.Dialer{KeepAlive: 5 * time.Minute} // as pgconn's own
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		select {
+		case turn <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		release := sync.OnceFunc(func() { <-turn })
 		if err := p.wait(ctx, limit); err != nil {
+			release()
 			return nil, err
 		}
-		return d.DialContext(ctx, network, addr)
+		c, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			release()
+			return nil, err
+		}
+		return &opening{c, release}, nil
+	}
+}
+
+// opening is a connection that has the turn until it is ready, or closed.
+type opening struct {
+	net.Conn
+	release func()
+}
+
+// Close gives the turn back.
+func (o *opening) Close() error {
+	o.release()
+	return o.Conn.Close()
+}
+
+// ready lets the next connection begin.
+func ready(c net.Conn) {
+	if o, ok := c.(*opening); ok {
+		o.release()
 	}
 }

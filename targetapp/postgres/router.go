@@ -3,12 +3,15 @@ package postgres
 import (
 	"context"
 	"log/slog"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -67,18 +70,20 @@ func (r *Router) Run(ctx context.Context) error {
 	for i, n := range r.nodes {
 		m := &monitor{cfg: monitorConfig(n)}
 		g.Go(func() error {
-			m.run(ctx, n, r.headless, func(f finding) { r.tell(i, f) })
+			m.run(ctx, n, func(f finding) { r.tell(i, f) })
 			return nil
 		})
 	}
 	return g.Wait()
 }
 
-// headless says that no primary is known.
-func (r *Router) headless() bool { return r.Route().Primary == "" }
-
+// monitorConfig is that of the pool, but for a connection that waits for no turn and for no late answer.
 func monitorConfig(n *node) *pgx.ConnConfig {
 	cfg := n.pool.Config().ConnConfig
+	cfg.DialFunc = (&net.Dialer{}).DialContext
+	cfg.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.DeadlineContextWatcherHandler{Conn: c.Conn()}
+	}
 	cfg.RuntimeParams["application_name"] += " monitor"
 	return cfg
 }
@@ -97,8 +102,15 @@ func (r *Router) now() (Route, []View, <-chan struct{}) {
 	return r.route, append([]View(nil), r.views...), r.changed
 }
 
+// So many checks in a row that had no answer in time mean that reads in flight should be had elsewhere, or that the node's
+// connections are worth nothing any more.
+const (
+	missesSlow = 2
+	missesGone = 20
+)
+
 // tell takes in what the monitor of node i found. One missed deadline takes the node out of the rotation, but only
-// proof of death or a second miss costs it its connections: on a starved machine, reconnecting after each late answer
+// proof of death or long silence costs it its connections: on a starved machine, reconnecting after each late answer
 // starves it further.
 func (r *Router) tell(i int, f finding) {
 	r.mu.Lock()
@@ -106,8 +118,11 @@ func (r *Router) tell(i int, f finding) {
 	p, v := &r.past[i], &r.views[i]
 	if f.err != nil {
 		v.Up, p.streamed = false, time.Time{}
-		if p.misses++; p.misses == 2 || p.misses == 1 && explain(f.err).suspect {
+		p.misses++
+		if proof := explain(f.err).suspect; proof && p.misses == 1 || p.misses == missesGone {
 			r.nodes[i].leave()
+		} else if p.misses == missesSlow {
+			r.nodes[i].letGo()
 		}
 		r.decide(f.err)
 		return

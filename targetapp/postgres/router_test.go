@@ -127,7 +127,7 @@ func TestExplain(t *testing.T) {
 		{"broken off", io.ErrUnexpectedEOF, meaning{suspect: true}},
 		{"reset", syscall.ECONNRESET, meaning{suspect: true}},
 		{"late", context.DeadlineExceeded, meaning{late: true}},
-		{"no connection free", fmt.Errorf("%w: %w", errAcquire, context.DeadlineExceeded), meaning{noEffect: true}},
+		{"no connection free", fmt.Errorf("%w: %w", errAcquire, context.DeadlineExceeded), meaning{noEffect: true, late: true}},
 		{"not replicated", fmt.Errorf("a: %w", ErrNotReplicated), meaning{}},
 		{"no row", pgx.ErrNoRows, meaning{noEffect: true}},
 	} {
@@ -155,7 +155,7 @@ func TestConnectErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = n.do(t.Context(), false, func(context.Context, *pgxpool.Conn) error { return nil })
+		_, err = do(t.Context(), n, false, func(context.Context, *pgxpool.Conn) (none, error) { return none{}, nil })
 		if got := explain(err); err == nil || got != c.want {
 			t.Errorf("%s: %v: explain = %+v, want %+v", c.name, err, got, c.want)
 		}
@@ -167,11 +167,11 @@ func TestNobody(t *testing.T) {
 	r := open(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := r.write(ctx, true, nil)
+	_, _, err := write[none](ctx, r, true, nil)
 	if !errors.Is(err, ErrNoNode) || !errors.Is(err, ErrNoEffect) {
 		t.Errorf("write without a primary: %v, want ErrNoNode and ErrNoEffect", err)
 	}
-	_, err = r.read(ctx, 0, nil)
+	_, _, err = read[none](ctx, r, 0, nil)
 	if !errors.Is(err, ErrNoNode) || !errors.Is(err, ErrNoEffect) {
 		t.Errorf("read without nodes: %v, want ErrNoNode and ErrNoEffect", err)
 	}

@@ -23,17 +23,18 @@ const (
 type Where struct {
 	Node string
 	Seen LSN
+	Saw  LSN // of a read: no more than what is written up to here was shown; 0: not told
 }
 
-type work func(context.Context, *pgxpool.Conn) error
+type work[T any] func(context.Context, *pgxpool.Conn) (T, error)
 
 // read runs f on a node that has replayed seen, and once more on another node if the first one fails. It waits for
 // such a node while there is none; all within readLimit.
-func (r *Router) read(ctx context.Context, seen LSN, f work) (Where, error) {
+func read[T any](ctx context.Context, r *Router, seen LSN, f work[T]) (v T, at Where, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readLimit)
 	defer cancel()
 	turn := r.turn.Add(1)
-	err := ErrNoNode
+	err = ErrNoNode
 	var node string
 	for range readAttempts {
 		n := r.await(ctx, func(rt Route, views []View) string { return rt.reader(views, seen, turn, node) })
@@ -42,23 +43,23 @@ func (r *Router) read(ctx context.Context, seen LSN, f work) (Where, error) {
 		}
 		node = n.Name
 		shows := max(r.shows(n), seen)
-		if err = n.do(ctx, true, f); err == nil || errors.Is(err, ErrNotFound) {
-			return Where{Node: node, Seen: shows}, err
+		if v, err = do(ctx, n, true, f); err == nil || errors.Is(err, ErrNotFound) {
+			return v, Where{Node: node, Seen: shows}, err
 		}
 		if gone(ctx) {
 			break
 		}
 		r.judge(n, err)
 	}
-	return Where{Node: node}, fmt.Errorf("read: %w: %w", err, ErrNoEffect)
+	return v, Where{Node: node}, fmt.Errorf("read: %w: %w", err, ErrNoEffect)
 }
 
 // write runs f on the primary. It waits for a primary while none is known, and repeats f only if the last attempt
 // certainly had no effect, or, with again set, because f recognises its own repetition; all within writeLimit.
-func (r *Router) write(ctx context.Context, again bool, f work) (Where, error) {
+func write[T any](ctx context.Context, r *Router, again bool, f work[T]) (v T, at Where, err error) {
 	ctx, cancel := context.WithTimeout(ctx, writeLimit)
 	defer cancel()
-	err := fmt.Errorf("write: %w: %w", ErrNoNode, ErrNoEffect)
+	err = fmt.Errorf("write: %w: %w", ErrNoNode, ErrNoEffect)
 	var node string
 	clean := true // no attempt so far may have had an effect
 	for range writeAttempts {
@@ -67,9 +68,9 @@ func (r *Router) write(ctx context.Context, again bool, f work) (Where, error) {
 			break
 		}
 		node = n.Name
-		e := n.do(ctx, false, f)
+		got, e := do(ctx, n, false, f)
 		if e == nil {
-			return Where{Node: node}, nil
+			return got, Where{Node: node}, nil
 		}
 		m := explain(e)
 		clean = clean && m.noEffect
@@ -84,7 +85,7 @@ func (r *Router) write(ctx context.Context, again bool, f work) (Where, error) {
 			break
 		}
 	}
-	return Where{Node: node}, err
+	return v, Where{Node: node}, err
 }
 
 // await waits until pick names a node; nil if ctx ended first.

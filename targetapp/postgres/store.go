@@ -55,76 +55,82 @@ type Store struct {
 	App        string // name of this web node, kept with each post
 	Idempotent bool   // recognise repeated writes by their op id
 	Jobs       bool   // posts and users bring a job into the outbox, in the same statement
+	StaleReads bool   // registers are read at any replica, whatever the session has seen: for showing that a checker catches it
 }
 
 // Feed returns the newest 20 posts, newest first, from a node that shows what the session has seen.
-func (s *Store) Feed(ctx context.Context, seen LSN) (posts []Post, at Where, err error) {
-	at, err = s.Router.read(ctx, seen, func(ctx context.Context, c *pgxpool.Conn) error {
+func (s *Store) Feed(ctx context.Context, seen LSN) ([]Post, Where, error) {
+	return read(ctx, s.Router, seen, func(ctx context.Context, c *pgxpool.Conn) ([]Post, error) {
 		rows, err := c.Query(ctx, feedSQL, feedSize)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		posts, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Post])
-		return err
+		return pgx.CollectRows(rows, pgx.RowToStructByPos[Post])
 	})
-	return posts, at, err
 }
 
 // Post returns one post; ErrNotFound if there is none of that id.
-func (s *Store) Post(ctx context.Context, seen LSN, id int64) (p Post, at Where, err error) {
-	at, err = s.Router.read(ctx, seen, func(ctx context.Context, c *pgxpool.Conn) error {
-		return found(c.QueryRow(ctx, postSQL, id).Scan(&p.ID, &p.UserID, &p.User, &p.Text, &p.CreatedAt))
+func (s *Store) Post(ctx context.Context, seen LSN, id int64) (Post, Where, error) {
+	return read(ctx, s.Router, seen, func(ctx context.Context, c *pgxpool.Conn) (p Post, err error) {
+		err = found(c.QueryRow(ctx, postSQL, id).Scan(&p.ID, &p.UserID, &p.User, &p.Text, &p.CreatedAt))
+		return p, err
 	})
-	return p, at, err
 }
 
 // User returns one user; ErrNotFound if there is none of that id.
-func (s *Store) User(ctx context.Context, seen LSN, id int64) (u User, at Where, err error) {
-	at, err = s.Router.read(ctx, seen, func(ctx context.Context, c *pgxpool.Conn) error {
-		return found(c.QueryRow(ctx, userSQL, id).Scan(&u.ID, &u.Hash))
+func (s *Store) User(ctx context.Context, seen LSN, id int64) (User, Where, error) {
+	return read(ctx, s.Router, seen, func(ctx context.Context, c *pgxpool.Conn) (u User, err error) {
+		err = found(c.QueryRow(ctx, userSQL, id).Scan(&u.ID, &u.Hash))
+		return u, err
 	})
-	return u, at, err
+}
+
+// made is a row that was written: its id, and where the log stood after it.
+type made struct {
+	id   int64
+	seen LSN
 }
 
 // AddPost writes a post and returns its id, or that of the first attempt if p's op id was seen before.
-func (s *Store) AddPost(ctx context.Context, p NewPost) (id int64, at Where, err error) {
+func (s *Store) AddPost(ctx context.Context, p NewPost) (int64, Where, error) {
 	again := s.Idempotent && p.OpID != nil
 	once, plain := onceSQL, plainSQL
 	if s.Jobs {
 		once, plain = oncePostJobSQL, plainPostJobSQL
 	}
-	var seen LSN
-	at, err = s.Router.write(ctx, again, func(ctx context.Context, c *pgxpool.Conn) error {
+	return addRow(ctx, s.Router, again, func(ctx context.Context, c *pgxpool.Conn) (id int64, err error) {
 		if !again {
 			err = c.QueryRow(ctx, plain, p.UserID, p.Text, p.OpID, s.App).Scan(&id)
 		} else if err = c.QueryRow(ctx, once, p.UserID, p.Text, p.OpID, s.App).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
 			err = c.QueryRow(ctx, repeatSQL, p.OpID).Scan(&id)
 		}
-		if err == nil {
-			seen = position(ctx, c)
-		}
-		return err
+		return id, err
 	})
-	at.Seen = seen
-	return id, at, err
 }
 
 // AddUser signs up a user with a password hash and returns the new id.
-func (s *Store) AddUser(ctx context.Context, name, hash string) (id int64, at Where, err error) {
-	var seen LSN
+func (s *Store) AddUser(ctx context.Context, name, hash string) (int64, Where, error) {
 	sql := signupSQL
 	if s.Jobs {
 		sql = signupJobSQL
 	}
-	at, err = s.Router.write(ctx, false, func(ctx context.Context, c *pgxpool.Conn) error {
-		err := c.QueryRow(ctx, sql, name, hash).Scan(&id)
-		if err == nil {
-			seen = position(ctx, c)
-		}
-		return err
+	return addRow(ctx, s.Router, false, func(ctx context.Context, c *pgxpool.Conn) (id int64, err error) {
+		err = c.QueryRow(ctx, sql, name, hash).Scan(&id)
+		return id, err
 	})
-	at.Seen = seen
-	return id, at, err
+}
+
+// addRow writes a row, and asks where the log stands then.
+func addRow(ctx context.Context, r *Router, again bool, add work[int64]) (int64, Where, error) {
+	got, at, err := write(ctx, r, again, func(ctx context.Context, c *pgxpool.Conn) (made, error) {
+		id, err := add(ctx, c)
+		if err != nil {
+			return made{}, err
+		}
+		return made{id, position(ctx, c)}, nil
+	})
+	at.Seen = got.seen
+	return got.id, at, err
 }
 
 // position is where the log stands after a commit. If that cannot be told, the write still happened: then the session

@@ -31,6 +31,7 @@ const tablesSQL = `
 create table if not exists users (id bigint primary key, name text, password_hash text);
 create sequence if not exists users_signup start 1000000;
 create table if not exists posts (id bigserial primary key, user_id bigint, text text, created_at timestamptz default now(), op_id bigint, served_by text);
+create table if not exists registers (key bigint primary key, value bigint not null);
 create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);
 create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz);
 create table if not exists effects (id bigserial primary key, job bigint, kind text, ref text, worker text, at timestamptz default now());`

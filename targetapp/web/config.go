@@ -28,6 +28,7 @@ type Config struct {
 	Secret     string // APP_SECRET, shared by all web nodes
 	Idempotent bool   // APP_IDEMPOTENT, default true
 	Sessions   string // APP_SESSIONS
+	StaleReads bool   // APP_STALE_READS: registers are read at any replica, default false; no sound rung has it
 
 	Sentinels    []string // APP_SENTINELS, host:port with commas; needed by shared sessions
 	SentinelName string   // APP_SENTINEL_NAME, what the sentinels call the store, default "sessions"
@@ -60,7 +61,7 @@ func ReadConfig(env func(string) string) (Config, error) {
 			errs = append(errs, fmt.Errorf("APP_PAGE_AGE is %q, want a time from 1s", s))
 		}
 	}
-	errs = append(errs, boolean(env, "APP_IDEMPOTENT", &c.Idempotent), boolean(env, "APP_CACHE_NAIVE", &c.CacheNaive), boolean(env, "APP_JOBS", &c.Jobs))
+	errs = append(errs, boolean(env, "APP_IDEMPOTENT", &c.Idempotent), boolean(env, "APP_CACHE_NAIVE", &c.CacheNaive), boolean(env, "APP_JOBS", &c.Jobs), boolean(env, "APP_STALE_READS", &c.StaleReads))
 	errs = append(errs, c.readSessions(env), c.readCache(env("APP_CACHE")))
 	return c, errors.Join(errs...)
 }

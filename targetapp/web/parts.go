@@ -17,14 +17,15 @@ import (
 
 // parts are what a web node is built from, as its configuration says.
 type parts struct {
-	router   *postgres.Router
-	store    Store
-	sessions Sessions
-	jobs     Jobs                        // nil: none are made
-	reads    func() (hits, misses int64) // of the cache; nil: there is none
-	metrics  []prometheus.Collector
-	checks   []func(context.Context) error // of what the node cannot be ready without
-	closers  []func() error                // in the order in which they were opened
+	router    *postgres.Router
+	store     Store
+	registers Registers
+	sessions  Sessions
+	jobs      Jobs                        // nil: none are made
+	reads     func() (hits, misses int64) // of the cache; nil: there is none
+	metrics   []prometheus.Collector
+	checks    []func(context.Context) error // of what the node cannot be ready without
+	closers   []func() error                // in the order in which they were opened
 }
 
 // open prepares all parts; none connects yet. Close them after use, also after an error.
@@ -36,7 +37,8 @@ func open(cfg Config, log *slog.Logger) (*parts, error) {
 		return p, err
 	}
 	p.closers = append(p.closers, func() error { p.router.Close(); return nil })
-	p.store = &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs}
+	store := &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs, StaleReads: cfg.StaleReads}
+	p.store, p.registers = store, store
 	if cfg.Jobs {
 		p.jobs = &postgres.Outbox{Router: p.router, App: cfg.Name}
 	}
@@ -50,7 +52,7 @@ func open(cfg Config, log *slog.Logger) (*parts, error) {
 func (p *parts) cached(cfg Config) {
 	ring := cache.NewRing(cfg.Cache, cfg.CacheNaive)
 	store := cache.New(p.store, ring, cfg.CacheNaive)
-	p.store, p.reads = store, store.Reads
+	p.store, p.reads, p.registers = store, store.Reads, cache.Registers{Store: store, Source: p.registers}
 	p.metrics = append(p.metrics, store)
 	p.closers = append(p.closers, ring.Close, func() error { store.Close(); return nil })
 }

@@ -41,6 +41,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	s.metrics.registry.MustRegister(parts.metrics...)
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
 	s.cacheReads = parts.reads
+	s.withRegisters(parts.registers)
 	return serve(ctx, l, s, parts.router.Run)
 }
 

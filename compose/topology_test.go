@@ -31,6 +31,7 @@ func TestLookup(t *testing.T) {
 		{"replicated-async", "lb:80", 11, false, false},
 		{"replicated-defaults", "lb:80", 11, true, false},
 		{"replicated-stale", "lb:80", 11, false, true},
+		{"replicated-anyread", "lb:80", 11, true, true},
 	}
 	for _, tt := range tests {
 		got, err := Lookup(tt.name)

@@ -19,6 +19,8 @@ const (
 	cardJSON   = "card.json"
 	cardText   = "card.txt"
 	reportHTML = "report.html"
+
+	registersHTML = "registers.html" // porcupine's picture of the calls of registers, where there were any
 )
 
 // recording is a recording that was opened, with the experiment that it was made from.
@@ -45,11 +47,14 @@ func open(dir string) (recording, error) {
 	return recording{h, e, score.Score(e, h)}, nil
 }
 
-// write makes card.json, card.txt and report.html in the recording's folder.
+// write makes card.json, card.txt, report.html and, with registers, registers.html in the recording's folder.
 func (r recording) write(dir string) error {
 	var errs []error
 	for _, name := range []string{cardJSON, cardText, reportHTML} {
 		errs = append(errs, r.writeFile(filepath.Join(dir, name)))
+	}
+	if r.card.Consistency != nil {
+		errs = append(errs, r.writeFile(filepath.Join(dir, registersHTML)))
 	}
 	return errors.Join(errs...)
 }
@@ -62,13 +67,15 @@ func (r recording) writeFile(file string) error {
 	return os.WriteFile(file, b.Bytes(), 0o644)
 }
 
-// print writes one of the three files' contents.
+// print writes one of the files' contents.
 func (r recording) print(w io.Writer, name string, colour bool) error {
 	switch name {
 	case cardJSON:
 		return report.JSON(w, r.card)
 	case cardText:
 		return report.Text(w, r.card, report.TextOptions{Color: colour, Width: 100})
+	case registersHTML:
+		return score.Evidence(r.history, w)
 	default:
 		t, err := report.ReadTimeline(r.history.Events(), r.history.Samples())
 		if err != nil {

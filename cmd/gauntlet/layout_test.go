@@ -18,32 +18,34 @@ const root = "../.."
 // mayImport says which of our packages each package may import; a folder's rule holds for what is below it.
 // The order is the straight line of the design: cmd -> run, report -> score -> history, spec -> the four at the bottom.
 var mayImport = map[string][]string{
-	"cmd/gauntlet":        {"targetapp", "chaos", "chaos/docker", "compose", "experiments", "experiments/spec", "experiments/history", "experiments/run", "experiments/score", "experiments/report", "experiments/compare", "experiments/probe", "loadgen"},
-	"cmd/witness":         {},
-	"cmd/exclusive":       {},
-	"targetapp":           {"targetapp"},
-	"loadgen":             {"loadgen"},
-	"compose":             {"compose"},
-	"chaos":               {"chaos"},
-	"experiments":         {},
-	"experiments/probe":   {},
-	"experiments/monitor": {},
-	"experiments/spec":    {"chaos", "loadgen", "experiments", "experiments/probe", "experiments/monitor", "compose"},
-	"experiments/history": {"chaos", "loadgen", "experiments/probe", "experiments/monitor", "compose"},
-	"experiments/score":   {"chaos", "loadgen", "experiments/probe", "experiments/monitor", "compose", "experiments/history", "experiments/spec"},
-	"experiments/report":  {"chaos", "loadgen", "experiments/probe", "compose", "experiments/history", "experiments/spec", "experiments/score"},
-	"experiments/compare": {"experiments/history", "experiments/spec", "experiments/score", "experiments/report"},
-	"experiments/run":     {"chaos", "chaos/docker", "loadgen", "experiments/probe", "experiments/monitor", "compose", "experiments/history", "experiments/spec"},
+	"cmd/gauntlet":         {"targetapp", "chaos", "chaos/docker", "compose", "experiments", "experiments/spec", "experiments/history", "experiments/run", "experiments/score", "experiments/report", "experiments/compare", "experiments/probe", "loadgen"},
+	"cmd/witness":          {},
+	"cmd/exclusive":        {},
+	"targetapp":            {"targetapp"},
+	"loadgen":              {"loadgen"},
+	"compose":              {"compose"},
+	"chaos":                {"chaos"},
+	"experiments":          {},
+	"experiments/probe":    {},
+	"experiments/monitor":  {},
+	"experiments/register": {},
+	"experiments/spec":     {"chaos", "loadgen", "experiments", "experiments/probe", "experiments/register", "experiments/monitor", "compose"},
+	"experiments/history":  {"chaos", "loadgen", "experiments/probe", "experiments/register", "experiments/monitor", "compose"},
+	"experiments/score":    {"chaos", "loadgen", "experiments/probe", "experiments/register", "experiments/monitor", "compose", "experiments/history", "experiments/spec"},
+	"experiments/report":   {"chaos", "loadgen", "experiments/probe", "compose", "experiments/history", "experiments/spec", "experiments/score"},
+	"experiments/compare":  {"experiments/history", "experiments/spec", "experiments/score", "experiments/report"},
+	"experiments/run":      {"chaos", "chaos/docker", "loadgen", "experiments/probe", "experiments/register", "experiments/monitor", "compose", "experiments/history", "experiments/spec"},
 }
 
 // onlyIn says which folders may import a dependency (by prefix).
 var onlyIn = map[string][]string{
-	"github.com/docker/docker":         {"chaos/docker", "chaos/chaostest", "compose"},
-	"github.com/tsenart/vegeta":        {"loadgen"},
-	"github.com/spf13/cobra":           {"cmd/gauntlet"},
-	"gopkg.in/yaml.v3":                 {"experiments/spec", "compose"},
-	"github.com/prometheus/client_":    {"targetapp", "experiments/probe", "experiments/monitor"},
-	"github.com/prometheus/prometheus": {"experiments/monitor"},
+	"github.com/docker/docker":          {"chaos/docker", "chaos/chaostest", "compose"},
+	"github.com/tsenart/vegeta":         {"loadgen"},
+	"github.com/spf13/cobra":            {"cmd/gauntlet"},
+	"gopkg.in/yaml.v3":                  {"experiments/spec", "compose"},
+	"github.com/prometheus/client_":     {"targetapp", "experiments/probe", "experiments/monitor"},
+	"github.com/prometheus/prometheus":  {"experiments/monitor"},
+	"github.com/anishathalye/porcupine": {"experiments/score"},
 }
 
 type goPackage struct {

@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"gauntlet/experiments/probe"
+	"gauntlet/experiments/register"
 	"gauntlet/loadgen"
 )
 
@@ -136,6 +137,24 @@ func pointOf(e Event) probe.Point {
 		return probe.Point{}
 	}
 	return *e.Point
+}
+
+// Registers streams the calls of registers, in the order in which they ended.
+func (h *History) Registers() iter.Seq2[register.Op, error] {
+	return func(yield func(register.Op, error) bool) {
+		for e, err := range h.events() {
+			if err == nil && e.Register == nil {
+				continue
+			}
+			op := register.Op{}
+			if e.Register != nil {
+				op = *e.Register
+			}
+			if !yield(op, err) {
+				return
+			}
+		}
+	}
 }
 
 // Samples streams the requests, about in the order in which they ended. After ErrDamaged the rest is missing.

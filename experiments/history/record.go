@@ -5,6 +5,7 @@ import (
 
 	"gauntlet/experiments/monitor"
 	"gauntlet/experiments/probe"
+	"gauntlet/experiments/register"
 )
 
 // Version of the recording's format. A reader refuses what it doesn't know.
@@ -26,8 +27,17 @@ type Header struct {
 	Replicas   []string      `json:"replicas"` // names of the database nodes
 	Sync       bool          `json:"sync"`     // the topology promises that no acknowledged write is lost
 	Machine    Machine       `json:"machine"`
-	Client     string        `json:"client"`           // the client model in words: keep-alive, connections, retries
-	Alerts     *AlertRules   `json:"alerts,omitempty"` // nil: none were evaluated
+	Client     string        `json:"client"`              // the client model in words: keep-alive, connections, retries
+	Alerts     *AlertRules   `json:"alerts,omitempty"`    // nil: none were evaluated
+	Registers  *Registers    `json:"registers,omitempty"` // nil: no clients called registers
+}
+
+// Registers says how registers were called during the run.
+type Registers struct {
+	Processes int     `json:"processes"`
+	Keys      int     `json:"keys"`
+	Rate      float64 `json:"rate"`     // calls per second of all processes
+	Sessions  bool    `json:"sessions"` // reads of sessions were among them
 }
 
 // AlertRules are the rules that were evaluated during the run.
@@ -132,14 +142,15 @@ type End struct {
 
 // Event is one line of events.jsonl: exactly one field is set.
 type Event struct {
-	Header *Header       `json:"header,omitempty"`
-	Phase  *PhaseStart   `json:"phase,omitempty"`
-	Fault  *Fault        `json:"fault,omitempty"` // written when it began and again when it healed; the later line of a step wins
-	Engine *EngineEvent  `json:"engine,omitempty"`
-	Change *probe.Change `json:"change,omitempty"`
-	Point  *probe.Point  `json:"point,omitempty"`
-	Read   *ReadBack     `json:"read,omitempty"`
-	Alert  *Alert        `json:"alert,omitempty"`
-	Note   *Note         `json:"note,omitempty"`
-	End    *End          `json:"end,omitempty"`
+	Header   *Header       `json:"header,omitempty"`
+	Phase    *PhaseStart   `json:"phase,omitempty"`
+	Fault    *Fault        `json:"fault,omitempty"` // written when it began and again when it healed; the later line of a step wins
+	Engine   *EngineEvent  `json:"engine,omitempty"`
+	Change   *probe.Change `json:"change,omitempty"`
+	Point    *probe.Point  `json:"point,omitempty"`
+	Read     *ReadBack     `json:"read,omitempty"`
+	Alert    *Alert        `json:"alert,omitempty"`
+	Register *register.Op  `json:"register,omitempty"`
+	Note     *Note         `json:"note,omitempty"`
+	End      *End          `json:"end,omitempty"`
 }

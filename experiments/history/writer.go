@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gauntlet/experiments/probe"
+	"gauntlet/experiments/register"
 	"gauntlet/loadgen"
 )
 
@@ -145,6 +146,9 @@ func (w *Writer) Read(r ReadBack) { w.event(Event{Read: &r}) }
 
 // Alert records a change of an alert's state.
 func (w *Writer) Alert(a Alert) { w.event(Event{Alert: &a}) }
+
+// Register records a call of a register.
+func (w *Writer) Register(op register.Op) { w.event(Event{Register: &op}) }
 
 // Note records a remark.
 func (w *Writer) Note(n Note) { w.event(Event{Note: &n}) }

@@ -24,6 +24,7 @@ func Text(w io.Writer, c score.Card, opt TextOptions) error {
 	p.outages(c)
 	p.faults(c)
 	p.data(c.Data)
+	p.registers(c.Consistency)
 	p.alerts(c.Alerts)
 	p.measures(c)
 	p.sum(c)

@@ -13,6 +13,7 @@ import (
 	"gauntlet/chaos/docker"
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/probe"
+	"gauntlet/experiments/register"
 	"gauntlet/loadgen"
 )
 
@@ -114,6 +115,7 @@ func (r *runner) race(ctx context.Context, rec *recorder, live chaos.Runtime, jo
 	loaded, ended := context.WithDeadline(ctx, r.origin.Add(begin+r.exp.Length()))
 	defer ended()
 	all.Go(func() error { watchStalls(loaded, rec); return nil })
+	all.Go(func() error { return r.registers(loaded, rec) })
 	all.Go(func() error {
 		defer ended()
 		var err error
@@ -144,6 +146,14 @@ func (r *runner) abort(ctx context.Context, rec *recorder, begin time.Duration, 
 	if err := r.watchAborts(ctx, rec, starts[min(2, len(starts)-1)].At); err != nil {
 		stop(err)
 	}
+}
+
+// registers calls registers while the load lasts.
+func (r *runner) registers(ctx context.Context, rec *recorder) error {
+	if r.exp.Registers == nil {
+		return nil
+	}
+	return register.Run(ctx, *r.exp.Registers, r.base, r.origin, rec.Writer.Register)
 }
 
 // watchStalls notes if the machine was too busy while the load lasted.

@@ -34,6 +34,9 @@ func header(e spec.Experiment, t compose.Topology, eng *compose.Engine, on []com
 		}
 	}
 	slices.Sort(h.Replicas)
+	if c := e.Registers; c != nil {
+		h.Registers = &history.Registers{Processes: c.Processes, Keys: c.Keys, Rate: c.Rate, Sessions: c.API.Session != ""}
+	}
 	if files, rules, err := e.AlertRules(); err == nil && len(files) > 0 {
 		h.Alerts = &history.AlertRules{Files: files, Scale: e.Scale, Scrape: rules.Scrape()}
 	}

@@ -36,6 +36,8 @@ func beside(m spec.Metric, h *history.History, p points) bool {
 		return !has(h, "rabbitmq-leader")
 	case m.Needs == spec.NeedsAlerts:
 		return h.Header.Alerts == nil
+	case m.Needs == spec.NeedsRegisters:
+		return h.Header.Registers == nil
 	}
 	return m.Name == "web_cpu" && len(p.cpu) == 0
 }
@@ -73,6 +75,8 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 		return m
 	case "queue_depth", "queue_age":
 		return m.ofQueue(name, p)
+	case "illegal_registers", "missed_own_writes", "reads_gone_back", "staleness":
+		return m.ofRegisters(name, c.Consistency)
 	case "missed_alerts", "false_alerts", "alert_delay":
 		return m.ofAlerts(name, c.Alerts)
 	case "score":

@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"strings"
 
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/spec"
@@ -14,7 +15,8 @@ import (
 // doubt: what they hide is in the intervals.
 //
 // R3: the backlog of jobs counts as pressure where the topology has a queue, and so does the use of the web nodes' processors; alerts are scored where the experiment names rules.
-// R4: a failover is known to have ended only when every server of the tier was seen to serve again.
+// R4: a failover is known to have ended only when every server of the tier was seen to serve again; registers whose history is not
+// linearizable count as data.
 const Formula = "R4"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
@@ -34,6 +36,7 @@ const (
 	weightAlerting    = 10.0
 	capNotSteady      = 20.0
 	capLostWrites     = 40.0
+	illegalCapNote    = "the history of a register is not linearizable although the topology promises that no acknowledged write is lost"
 	lostWritesCapNote = "acknowledged writes were lost although the topology promises that none are"
 )
 
@@ -124,13 +127,28 @@ func afterPart(e spec.Experiment, h *history.History, b *book, c *Card) Part {
 
 func dataPart(h *history.History, c *Card) Part {
 	d := c.Data
-	p := Part{Name: "data", Weight: weightData, Applicable: ledgerRate(h) > 0, Known: d.Known, X: d.RPOSeconds, Threshold: rpoThreshold, Why: d.Why}
+	p := Part{Name: "data", Weight: weightData, Applicable: ledgerRate(h) > 0 || c.Consistency != nil, Known: d.Known || ledgerRate(h) == 0, X: d.RPOSeconds, Threshold: rpoThreshold, Why: d.Why}
 	p.Utility = exactly(1)
 	p.Quantity = fmt.Sprintf("%d of %d acknowledged writes lost", d.Lost, d.Acknowledged)
 	if !d.clean() {
 		p.Utility = exactly(min(0.6, utility(d.RPOSeconds, rpoThreshold)))
 	} else if d.Why != "" {
 		p.Utility.Lo = 0.6 // a replica that was not read may differ
+	}
+	return c.Consistency.rate(p)
+}
+
+// rate lowers the data part for registers whose history is wrong, or may be.
+func (c *Consistency) rate(p Part) Part {
+	if c == nil {
+		return p
+	}
+	p.Quantity += fmt.Sprintf("; %d of %d registers not linearizable", len(c.Illegal), c.Registers)
+	switch {
+	case len(c.Illegal) > 0:
+		p.Utility.Value, p.Utility.Lo, p.Utility.Hi = min(0.6, p.Utility.Value), min(0.6, p.Utility.Lo), min(0.6, p.Utility.Hi)
+	case !c.Known:
+		p.Utility.Lo, p.Why = min(0.6, p.Utility.Lo), strings.TrimPrefix(p.Why+"; "+c.Why, "; ")
 	}
 	return p
 }
@@ -139,7 +157,7 @@ func dataPart(h *history.History, c *Card) Part {
 // worth more than to look and to find a lost write.
 func possibleCap(h *history.History, b *book, c *Card) float64 {
 	limit := 100.0
-	if !c.Data.Known && ledgerRate(h) > 0 && h.Header.Sync {
+	if unread := !c.Data.Known && ledgerRate(h) > 0; (unread || c.Consistency.undecided()) && h.Header.Sync {
 		limit = capLostWrites
 	}
 	for i, hit := range c.Faults {
@@ -162,6 +180,9 @@ func caps(h *history.History, b *book, c *Card) []Cap {
 	// part and any goal on lost_writes, but is what it says of itself.
 	if c.Data.Known && c.Data.Lost > 0 && h.Header.Sync {
 		out = append(out, Cap{capLostWrites, lostWritesCapNote})
+	}
+	if c.Consistency != nil && len(c.Consistency.Illegal) > 0 && h.Header.Sync {
+		out = append(out, Cap{capLostWrites, illegalCapNote})
 	}
 	for _, a := range c.Alerts {
 		if a.Verdict == AlertMissed {

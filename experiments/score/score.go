@@ -24,6 +24,7 @@ func judged(e spec.Experiment, h *history.History, changes []Change) (Card, erro
 		m.finish()
 	}
 	c.Data = data(b, h)
+	c.Consistency = consistency(h)
 	c.Faults = hits(b, h, p)
 	for _, ch := range changes {
 		if err := ch.replace(h, b, &p, &c); err != nil {

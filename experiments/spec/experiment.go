@@ -5,27 +5,29 @@ import (
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/roles"
+	"gauntlet/experiments/register"
 	"gauntlet/loadgen"
 )
 
 // Experiment is a parsed and validated experiment file.
 type Experiment struct {
-	Name     string  // file name without extension
-	File     string  // where it came from, for errors
-	Source   string  // its text, word for word
-	Claim    string  // one sentence that the goals make precise
-	Topology string  // name of a rung or variant, or of the attached project
-	Attach   *Attach // a system of the user's own; nil for a topology of ours
-	Seed     uint64
-	Load     loadgen.Profile
-	Workload string // name of the workload that Load came from
-	Phases   Phases
-	Steps    []chaos.Step
-	Goals    []Goal
-	Aborts   []Abort
-	Roles    []roles.Declared // live roles that the user defines, beside those that are known
-	Alerts   []AlertFile      // rule files that are evaluated during the run
-	Scale    float64          // what all times of the rules are divided by, from 1
+	Name      string  // file name without extension
+	File      string  // where it came from, for errors
+	Source    string  // its text, word for word
+	Claim     string  // one sentence that the goals make precise
+	Topology  string  // name of a rung or variant, or of the attached project
+	Attach    *Attach // a system of the user's own; nil for a topology of ours
+	Seed      uint64
+	Load      loadgen.Profile
+	Workload  string // name of the workload that Load came from
+	Phases    Phases
+	Steps     []chaos.Step
+	Goals     []Goal
+	Aborts    []Abort
+	Roles     []roles.Declared // live roles that the user defines, beside those that are known
+	Alerts    []AlertFile      // rule files that are evaluated during the run
+	Registers *register.Config // clients whose calls are checked for consistency; nil: there are none
+	Scale     float64          // what all times of the rules are divided by, from 1
 }
 
 // Phases are the lengths of the run's parts under load. Fault lasts from the first step's start to the last one's end.

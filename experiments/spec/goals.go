@@ -87,6 +87,8 @@ func lacks(need Need, e Experiment, t compose.Topology) bool {
 		return e.Attach != nil || t.Name != "" && !slices.Contains(t.Roles, "postgres-replica")
 	case NeedsAlerts:
 		return len(e.Alerts) == 0
+	case NeedsRegisters:
+		return e.Registers == nil
 	case NeedsQueue:
 		return e.Attach != nil || t.Name != "" && !slices.Contains(t.Roles, "rabbitmq-leader")
 	default:

@@ -21,11 +21,12 @@ type Need string
 
 // The needs of metrics. The empty one is no need.
 const (
-	NeedsStep    Need = "a step"
-	NeedsLedger  Need = "an operation with ledger: true"
-	NeedsReplica Need = "a topology with the role postgres-replica"
-	NeedsQueue   Need = "a topology with the role rabbitmq-leader"
-	NeedsAlerts  Need = "alerts, such as alerts: [reference]"
+	NeedsStep      Need = "a step"
+	NeedsLedger    Need = "an operation with ledger: true"
+	NeedsReplica   Need = "a topology with the role postgres-replica"
+	NeedsQueue     Need = "a topology with the role rabbitmq-leader"
+	NeedsAlerts    Need = "alerts, such as alerts: [reference]"
+	NeedsRegisters Need = "registers, such as registers: {}"
 )
 
 // Metrics lists what goals can bound. All are over the fault and recovery phases unless they say otherwise.
@@ -52,6 +53,10 @@ func Metrics() []Metric {
 		{"missed_alerts", "count", false, false, NeedsAlerts, "alerts that were due, by what clients felt, and never fired; unknown if none was due"},
 		{"false_alerts", "count", false, false, NeedsAlerts, "alerts that fired and were never due"},
 		{"alert_delay", "seconds", false, false, NeedsAlerts, "longest time from when an alert was due until it fired"},
+		{"illegal_registers", "count", false, false, NeedsRegisters, "shared registers whose history is not linearizable"},
+		{"missed_own_writes", "count", false, false, NeedsRegisters, "reads of a session that did not show what it had written (read your writes)"},
+		{"reads_gone_back", "count", false, false, NeedsRegisters, "reads of a session that showed an older value than one before (monotonic reads)"},
+		{"staleness", "seconds", false, false, NeedsRegisters, "longest time for which a value had been overwritten when a session was shown it"},
 		{"score", "points", true, false, "", "the experiment's score"},
 	}
 }

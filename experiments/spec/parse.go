@@ -33,7 +33,7 @@ const unknown time.Duration = -1
 const minBaseline = 5 * time.Second
 
 var (
-	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles", "alerts", "time_scale"}
+	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles", "alerts", "time_scale", "registers"}
 	phaseKeys      = []string{"warm", "baseline", "recovery"}
 )
 
@@ -59,6 +59,7 @@ func parse(file string, text []byte, find lookup) (Experiment, error) {
 	e.Seed = uint64(p.integer(o, "seed", defaultSeed, 0, 1<<62))
 	e.Load, e.Workload = p.load(o)
 	e.Load.Seed = e.Seed
+	e.Registers = p.registers(o, e.Load.Timeout, e.Seed)
 	e.Phases = p.phases(o)
 	if n := o.values["topology"]; n != nil && resolve(n).Kind == yaml.MappingNode {
 		e.Attach, e.Topology = p.attach(n, e.Name)

@@ -17,9 +17,8 @@ const (
 	connectLimit = 2 * time.Second
 	sqlLimit     = 300 * time.Millisecond // one attempt: taking a connection and running the statements
 	lateLimit    = 2 * time.Second        // for the answer to a statement for which nobody waits any more; then its connection is closed
-	poolSize     = 6                      // per web node and database; more would only let a slow database do more at once
-	poolReady    = 2                      // opened before anybody asks, so that the first requests need not wait
-	poolIdle     = 30 * time.Second
+	poolSize     = 4                      // per web node and database, opened before anybody asks: a pool that grows when its database is slow makes it slower
+	poolCheck    = 5 * time.Second        // how often missing ones are opened
 )
 
 // node is one database with its pool.
@@ -52,7 +51,7 @@ func poolConfig(m Member, app string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database %s at %s: %w", m.Name, m.Addr, err)
 	}
-	cfg.MaxConns, cfg.MinConns, cfg.MaxConnIdleTime = poolSize, poolReady, poolIdle
+	cfg.MaxConns, cfg.MinConns, cfg.HealthCheckPeriod = poolSize, poolSize, poolCheck
 	cfg.ConnConfig.ConnectTimeout = connectLimit
 	cfg.ConnConfig.DialFunc = dialer(connectLimit)
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error { ready(c.PgConn().Conn()); return nil }

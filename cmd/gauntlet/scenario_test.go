@@ -142,8 +142,32 @@ func TestStaleFailoverIsCaughtAndItsSoundSiblingIsNot(t *testing.T) {
 		if !card.Data.Known || (card.Data.Lost > 0) != c.lost {
 			t.Errorf("%s: lost %d of %d (known %v: %s), want lost: %v", c.topology, card.Data.Lost, card.Data.Acknowledged, card.Data.Known, card.Data.Why, c.lost)
 		}
+		if seen := card.Consistency; c.lost && len(seen.Illegal) == 0 || !c.lost && len(seen.Illegal) > 0 {
+			t.Errorf("%s: registers %+v, want an illegal history: %v", c.topology, *seen, c.lost)
+		}
 		if c.lost && code != exitFail {
 			t.Errorf("%s: exit code %d, want %d", c.topology, code, exitFail)
+		}
+	}
+}
+
+// The mutant lets sessions read at replicas that do not show yet what they wrote; their reads must be caught. Its sound sibling must pass.
+func TestStaleReadsAreCaught(t *testing.T) {
+	needDocker(t)
+	for topology, missed := range map[string]bool{"replicated-anyread": true, "replicated": false} {
+		var seen score.Consistency
+		for range busyTries {
+			state := t.TempDir()
+			inv := gauntlet(t, state, "run", "experiments/mutants/stale-reads.yaml", "--topology", topology, "--out", filepath.Join(state, "runs"))
+			inv.run(t)
+			nothingLeft(t)
+			if _, card := inv.recorded(t); card.Consistency != nil && card.Consistency.Sessions >= 100 {
+				seen = *card.Consistency
+				break // else this machine was too busy for enough calls
+			}
+		}
+		if seen.Sessions < 100 || (seen.MissedOwn > 0) != missed || len(seen.Illegal) > 0 {
+			t.Errorf("%s: %+v, want 100 reads of sessions and more, own writes missed: %v", topology, seen, missed)
 		}
 	}
 }

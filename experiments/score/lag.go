@@ -110,10 +110,13 @@ func (p *points) webCPU() (float64, bool) {
 // settle is how long after a fault began its target may still answer what was under way.
 const settle = time.Second
 
-// answers notes a target that answers although it should be down or frozen. A crashed one may: its policy restarts it.
+// silencing are the kinds of faults under which a target can't answer. A crashed one may: its policy restarts it.
+var silencing = []string{"kill", "stop", "remove", "pause"}
+
+// answers notes a target that answers although it should be down or frozen.
 func (p *points) answers(h *history.History, pt probe.Point) {
 	for _, f := range h.Faults {
-		if f.Kind == "crash" || f.Began == 0 || !slices.Contains(f.On, pt.Target) || pt.Value != 1 || slices.Contains(p.answered, pt.Target) {
+		if !slices.Contains(silencing, f.Kind) || f.Began == 0 || !slices.Contains(f.On, pt.Target) || pt.Value != 1 || slices.Contains(p.answered, pt.Target) {
 			continue
 		}
 		if pt.At > f.Began+settle && pt.At < f.HealAsked {

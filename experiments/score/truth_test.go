@@ -3,8 +3,13 @@ package score
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"gauntlet/experiments/history"
+	"gauntlet/experiments/probe"
 )
 
 // The instrument is checked against made-up runs in which the truth is known: outages of known length and kind, at several
@@ -138,4 +143,18 @@ func find(t testing.TB, c Card, metric string) Measure {
 	}
 	t.Fatalf("the card has no measure %s", metric)
 	return Measure{}
+}
+
+// A target that answers while it should be dead or frozen makes the run unknown. One that is only slow, or behind, may answer.
+func TestTargetsThatAnswerAllTheSame(t *testing.T) {
+	for kind, doubt := range map[string]bool{"kill": true, "pause": true, "stop": true, "remove": true, "crash": false, "slow-replay": false, "delay": false, "cpu": false} {
+		s := newSynth(load{class: "write", rate: 40, ledger: true}, load{class: "read", rate: 50})
+		s.step(kind, "", 20*time.Second, 40*time.Second, "web1")
+		s.add(history.Event{Point: &probe.Point{Metric: probe.Answers, Target: "web1", At: 30 * time.Second, Value: 1}})
+		c := s.score(t)
+		said := slices.ContainsFunc(c.Why, func(why string) bool { return strings.Contains(why, "still answered") })
+		if said != doubt || c.Faults[0].Proven == doubt {
+			t.Errorf("%s: doubted %v, proven %v; want doubted %v: %v", kind, said, c.Faults[0].Proven, doubt, c.Why)
+		}
+	}
 }

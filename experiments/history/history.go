@@ -24,6 +24,7 @@ type History struct {
 	Engine   []EngineEvent
 	Changes  []probe.Change
 	Reads    []ReadBack
+	Jobs     *Jobs // nil: they were not read, as without a queue
 	Alerts   []Alert
 	Notes    []Note
 	End      *End    // nil: the recorder did not come to its end
@@ -100,6 +101,8 @@ func (h *History) keep(e Event) {
 		h.Changes = append(h.Changes, *e.Change)
 	case e.Read != nil:
 		h.Reads = append(h.Reads, *e.Read)
+	case e.Jobs != nil:
+		h.Jobs = e.Jobs
 	case e.Alert != nil:
 		h.Alerts = append(h.Alerts, *e.Alert)
 	case e.Note != nil:

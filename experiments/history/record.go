@@ -113,6 +113,16 @@ type ReadBack struct {
 	Err        string        `json:"err,omitempty"`        // the node could not be read: unknown, never lost
 }
 
+// Jobs is what became of the jobs that writes brought, read from the primary after the heal.
+type Jobs struct {
+	Node        string        `json:"node"`
+	At          time.Duration `json:"at_ns"`
+	Done        []Range       `json:"done"`              // ids of writes whose job had its effect
+	Doubled     []Range       `json:"doubled,omitempty"` // those of which it had more than one
+	Redelivered uint64        `json:"redelivered"`       // jobs that were brought to a worker again after they had been done
+	Err         string        `json:"err,omitempty"`     // nobody could be read: unknown
+}
+
 // Range is an interval of ids, both ends included.
 type Range [2]uint64
 
@@ -149,6 +159,7 @@ type Event struct {
 	Change   *probe.Change `json:"change,omitempty"`
 	Point    *probe.Point  `json:"point,omitempty"`
 	Read     *ReadBack     `json:"read,omitempty"`
+	Jobs     *Jobs         `json:"jobs,omitempty"`
 	Alert    *Alert        `json:"alert,omitempty"`
 	Register *register.Op  `json:"register,omitempty"`
 	Note     *Note         `json:"note,omitempty"`

@@ -144,6 +144,9 @@ func (w *Writer) Point(p probe.Point) { w.event(Event{Point: &p}) }
 // Read records what a node held after the heal.
 func (w *Writer) Read(r ReadBack) { w.event(Event{Read: &r}) }
 
+// Jobs records what became of the jobs.
+func (w *Writer) Jobs(j Jobs) { w.event(Event{Jobs: &j}) }
+
 // Alert records a change of an alert's state.
 func (w *Writer) Alert(a Alert) { w.event(Event{Alert: &a}) }
 

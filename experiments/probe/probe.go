@@ -14,20 +14,25 @@ type Point struct {
 
 // The metrics that the built-in probes emit.
 const (
-	ReplicationLag = "replication_lag" // seconds, age of the newest heartbeat row visible on a replica
-	HeartbeatAge   = "heartbeat_age"   // seconds since the last heartbeat that any primary acknowledged; stands in when there is no primary
-	LSNDistance    = "lsn_distance"    // bytes of WAL between primary and replica
-	QueueDepth     = "queue_depth"     // messages that wait in a queue of the broker, or jobs in the outbox (target "outbox")
-	QueueAge       = "queue_age"       // seconds, age of the oldest job in the outbox
-	CacheHits      = "cache_hits"      // once a second for each web node: share in [0,1] of its reads of the cache that were answered by it
-	WebCPU         = "web_cpu"         // once a second for each web node: share in [0,1] of the processors that it may use
-	Answers        = "answers"         // 1 if the node answered its health question, 0 if it refused; Err if unknown
-	Coverage       = "coverage"        // once a second for each poller: share in [0,1] of its polls that gave an answer; Took is its longest gap
+	ReplicationLag    = "replication_lag"    // seconds, age of the newest heartbeat row visible on a replica
+	HeartbeatAge      = "heartbeat_age"      // seconds since the last heartbeat that any primary acknowledged; stands in when there is no primary
+	LSNDistance       = "lsn_distance"       // bytes of WAL between primary and replica
+	QueueDepth        = "queue_depth"        // messages that wait in a queue of the broker, or jobs in the outbox (target "outbox")
+	QueueAge          = "queue_age"          // seconds, age of the oldest job in the outbox
+	CacheHits         = "cache_hits"         // once a second for each web node: share in [0,1] of its reads of the cache that were answered by it
+	WebCPU            = "web_cpu"            // once a second for each web node: share in [0,1] of the processors that it may use
+	ContainerCPU      = "container_cpu"      // every 5 s for each container: processors, mean since the last answer
+	ContainerMemory   = "container_memory"   // bytes, without page cache that could be dropped at once
+	ContainerReceived = "container_received" // bytes per second, mean since the last answer
+	ContainerSent     = "container_sent"     // likewise
+	Answers           = "answers"            // 1 if the node answered its health question, 0 if it refused; Err if unknown
+	Coverage          = "coverage"           // once a second for each poller: share in [0,1] of its polls that gave an answer; Took is its longest gap
 )
 
 // Units maps each metric to its unit.
 var Units = map[string]string{
-	ReplicationLag: "seconds", HeartbeatAge: "seconds", LSNDistance: "bytes", QueueDepth: "messages", QueueAge: "seconds", CacheHits: "ratio", WebCPU: "ratio", Answers: "bool", Coverage: "ratio",
+	ReplicationLag: "seconds", HeartbeatAge: "seconds", LSNDistance: "bytes", QueueDepth: "messages", QueueAge: "seconds", CacheHits: "ratio", WebCPU: "ratio",
+	ContainerCPU: "processors", ContainerMemory: "bytes", ContainerReceived: "bytes per second", ContainerSent: "bytes per second", Answers: "bool", Coverage: "ratio",
 }
 
 // Change is a state seen to differ from the poll before.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -131,7 +132,7 @@ func view(c *score.Card, t *Timeline) (*pageView, error) {
 	v := &pageView{
 		Card: c, Header: t.Header, Complete: t.Complete, Style: template.CSS(style), Script: template.JS(script),
 		Because: because(*c), Facts: facts(t), Windows: worstWindows(*c), Closeups: d.closeups(), Parts: partRows(*c), Leaves: leaves(*c),
-		Measures: ungoaled(*c), Notes: append(dataNotes(c.Data), registerNotes(c.Consistency)...), Story: d.story(), Coverage: t.Coverage, Dropped: t.Dropped,
+		Measures: ungoaled(*c), Notes: slices.Concat(dataNotes(c.Data), jobNotes(c.Jobs), registerNotes(c.Consistency)), Story: d.story(), Coverage: t.Coverage, Dropped: t.Dropped,
 		Step: shortSpan(t.Step), Commands: commands(t.Header), FromTo: [2]string{offset(t.From), offset(t.To)},
 	}
 	v.ScoreLo, v.ScoreHi = c.Score.Lo*barUnit, c.Score.Hi*barUnit

@@ -45,6 +45,7 @@ func (r *runner) observe(ctx context.Context, rec *recorder) (map[string]uint64,
 		return watch.Run(watchCtx, r.origin, probe.Sink{Point: rec.point, Change: rec.Change})
 	})
 	beside.Go(func() error { return r.events(watchCtx, rt, rec) })
+	beside.Go(func() error { r.usage(watchCtx, rec); return nil })
 	planned, err := r.phasesWithRoles(ctx, rec, watch, rt)
 	if err == nil {
 		r.readBack(ctx, rec, watch)
@@ -271,6 +272,20 @@ func (r *runner) readBack(ctx context.Context, rec *recorder, watch probe.Watch)
 			Node: rb.Node, Role: rb.Role, At: rb.At, Present: ranges(rb.Present), Duplicated: ranges(rb.Duplicated), CaughtUp: rb.CaughtUp, Err: rb.Err,
 		})
 	}
+	r.readJobs(ctx, rec, watch)
+}
+
+// jobsWait is how long jobs may take, after the load has ended, to have their effect: all tries of one that fails are over by then.
+const jobsWait = 30 * time.Second
+
+// readJobs asks the primary which writes' jobs had their effect, where the topology has a queue.
+func (r *runner) readJobs(ctx context.Context, rec *recorder, watch probe.Watch) {
+	if !slices.ContainsFunc(watch.Endpoints, func(e probe.Endpoint) bool { return e.Kind == probe.RabbitMQ }) {
+		return
+	}
+	r.say("reading back which jobs had their effect")
+	j := watch.Jobs(ctx, r.origin, jobsWait)
+	rec.Jobs(history.Jobs{Node: j.Node, At: j.At, Done: ranges(j.Done), Doubled: ranges(j.Doubled), Redelivered: j.Redelivered, Err: j.Err})
 }
 
 func ranges(in [][2]uint64) []history.Range {

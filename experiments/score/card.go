@@ -23,20 +23,22 @@ type Card struct {
 	Verdict    Verdict  `json:"verdict"`
 	Why        []string `json:"why,omitempty"` // reasons for Unknown or Fail, worst first
 	// Score is in [0,100]; Lo and Hi bound it where a part has no evidence.
-	Score       Interval     `json:"score"`
-	Grade       string       `json:"grade"` // A to F, from the lower end
-	Parts       []Part       `json:"parts"`
-	Caps        []Cap        `json:"caps,omitempty"`
-	Goals       []Measure    `json:"goals"`
-	Measures    []Measure    `json:"measures"` // all that was measured, goals or not
-	Classes     []Class      `json:"classes"`
-	Faults      []Hit        `json:"faults"`
-	Data        Data         `json:"data"`
-	Consistency *Consistency `json:"consistency,omitempty"` // nil: no registers were called
-	Alerts      []Alert      `json:"alerts,omitempty"`      // of the rules that the experiment names
-	Load        Load         `json:"load"`
-	Warnings    []string     `json:"warnings,omitempty"`
-	WhatIf      []string     `json:"what_if,omitempty"` // the changes of a card that never was; none: it is what happened
+	Score       Interval       `json:"score"`
+	Grade       string         `json:"grade"` // A to F, from the lower end
+	Parts       []Part         `json:"parts"`
+	Caps        []Cap          `json:"caps,omitempty"`
+	Goals       []Measure      `json:"goals"`
+	Measures    []Measure      `json:"measures"` // all that was measured, goals or not
+	Classes     []Class        `json:"classes"`
+	Faults      []Hit          `json:"faults"`
+	Data        Data           `json:"data"`
+	Containers  []ContainerUse `json:"containers,omitempty"`  // those that were asked what they use
+	Jobs        *JobLedger     `json:"jobs,omitempty"`        // nil: the topology has no queue
+	Consistency *Consistency   `json:"consistency,omitempty"` // nil: no registers were called
+	Alerts      []Alert        `json:"alerts,omitempty"`      // of the rules that the experiment names
+	Load        Load           `json:"load"`
+	Warnings    []string       `json:"warnings,omitempty"`
+	WhatIf      []string       `json:"what_if,omitempty"` // the changes of a card that never was; none: it is what happened
 }
 
 // Interval is a closed interval with the value that is printed.

@@ -18,10 +18,11 @@ type points struct {
 	known    bool
 	peak     float64 // seconds, highest replication lag in the judged time
 	peakOf   string
-	headless float64  // seconds, highest age of the last acknowledged heartbeat while there was no primary
-	thin     []string // pollers that did not answer often enough
-	answered []string // targets that still answered while they were disturbed
-	silent   bool     // no poller said how well it could see
+	headless float64         // seconds, highest age of the last acknowledged heartbeat while there was no primary
+	thin     []string        // pollers that did not answer often enough
+	use      map[string]*use // by container
+	answered []string        // targets that still answered while they were disturbed
+	silent   bool            // no poller said how well it could see
 	queue    backlog
 	cpu      map[string]*mean // share of the processors in use, by web node
 	damage   []error
@@ -48,6 +49,8 @@ func readPoints(h *history.History, sp span) points {
 			p.queue.add(pt)
 		case probe.WebCPU:
 			p.busy(pt)
+		case probe.ContainerCPU, probe.ContainerMemory, probe.ContainerReceived, probe.ContainerSent:
+			p.used(pt)
 		case probe.HeartbeatAge:
 			p.headless = max(p.headless, pt.Value)
 		case probe.Answers:

@@ -77,6 +77,10 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 		return m.ofQueue(name, p)
 	case "illegal_registers", "missed_own_writes", "reads_gone_back", "staleness":
 		return m.ofRegisters(name, c.Consistency)
+	case "lost_jobs", "doubled_jobs":
+		return m.ofJobs(name, c.Jobs)
+	case "unnoticed_seconds":
+		return m.ofHealth(b, h)
 	case "missed_alerts", "false_alerts", "alert_delay":
 		return m.ofAlerts(name, c.Alerts)
 	case "score":

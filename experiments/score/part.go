@@ -2,7 +2,6 @@ package score
 
 import (
 	"fmt"
-	"strings"
 
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/spec"
@@ -16,7 +15,7 @@ import (
 //
 // R3: the backlog of jobs counts as pressure where the topology has a queue, and so does the use of the web nodes' processors; alerts are scored where the experiment names rules.
 // R4: a failover is known to have ended only when every server of the tier was seen to serve again; registers whose history is not
-// linearizable count as data.
+// linearizable count as data, and so do jobs that were lost or done more than once.
 const Formula = "R4"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
@@ -135,7 +134,7 @@ func dataPart(h *history.History, c *Card) Part {
 	} else if d.Why != "" {
 		p.Utility.Lo = 0.6 // a replica that was not read may differ
 	}
-	return c.Consistency.rate(p)
+	return c.Consistency.rate(c.Jobs.rate(p))
 }
 
 // rate lowers the data part for registers whose history is wrong, or may be.
@@ -148,7 +147,7 @@ func (c *Consistency) rate(p Part) Part {
 	case len(c.Illegal) > 0:
 		p.Utility.Value, p.Utility.Lo, p.Utility.Hi = min(0.6, p.Utility.Value), min(0.6, p.Utility.Lo), min(0.6, p.Utility.Hi)
 	case !c.Known:
-		p.Utility.Lo, p.Why = min(0.6, p.Utility.Lo), strings.TrimPrefix(p.Why+"; "+c.Why, "; ")
+		p.Utility.Lo, p.Why = min(0.6, p.Utility.Lo), joined(p.Why, c.Why)
 	}
 	return p
 }

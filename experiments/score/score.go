@@ -24,6 +24,8 @@ func judged(e spec.Experiment, h *history.History, changes []Change) (Card, erro
 		m.finish()
 	}
 	c.Data = data(b, h)
+	c.Containers = containers(h, b.span, p)
+	c.Jobs = jobs(b, h)
 	c.Consistency = consistency(h)
 	c.Faults = hits(b, h, p)
 	for _, ch := range changes {

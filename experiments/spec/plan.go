@@ -18,6 +18,7 @@ type Plan struct {
 	Rate       float64       // requests per second
 	Length     time.Duration // under load, warm-up included
 	Ops        []PlannedOp
+	Registers  string // who calls registers, in words; "": nobody
 	Spans      []Span // in the order of their beginnings
 	Goals      []string
 	Aborts     []string
@@ -50,6 +51,9 @@ func (e Experiment) Plan() Plan {
 	for _, op := range e.Load.Ops {
 		p.Ops = append(p.Ops, PlannedOp{op.Name, op.Class, e.Load.Rate * op.Weight / weights, op.Ledger, op.Request.Method + " " + op.Request.Path})
 	}
+	if c := e.Registers; c != nil {
+		p.Registers = fmt.Sprintf("%d processes make %g calls/s on %d shared registers and one of their own each", c.Processes, c.Rate, c.Keys)
+	}
 	for _, g := range e.Goals {
 		p.Goals = append(p.Goals, g.Name()+" "+g.Text)
 	}
@@ -79,6 +83,9 @@ func (p Plan) String() string {
 			ledger = ", read back after the fault"
 		}
 		fmt.Fprintf(&b, "    %-8s %-8s %7.1f/s  %s%s\n", op.Name, op.Class, op.Rate, op.Request, ledger)
+	}
+	if p.Registers != "" {
+		fmt.Fprintf(&b, "  registers: %s\n", p.Registers)
 	}
 	b.WriteString("  schedule, counted from the end of the warm-up:\n")
 	for _, s := range p.Spans {

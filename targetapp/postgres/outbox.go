@@ -26,9 +26,9 @@ const (
  select id from outbox where taken is null or taken < now() - interval '5 seconds' order by id limit $1 for update skip locked)
  returning id, kind, ref, made`
 	dropSQL = `delete from outbox where id = any($1)`
-	// effectSQL does nothing for a job that had its effect, but waits for the synchronous standby all the same: the first
+	// effectSQL only counts for a job that had its effect, but waits for the synchronous standby all the same: the first
 	// attempt may have committed on the primary only. xmax is 0 in a row that was just made.
-	effectSQL      = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) on conflict (job) do update set job = effects.job returning xmax = 0`
+	effectSQL      = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) on conflict (job) do update set deliveries = effects.deliveries + 1 returning xmax = 0`
 	naiveEffectSQL = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) returning true`
 )
 

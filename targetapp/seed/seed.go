@@ -34,7 +34,7 @@ create table if not exists posts (id bigserial primary key, user_id bigint, text
 create table if not exists registers (key bigint primary key, value bigint not null);
 create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);
 create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz);
-create table if not exists effects (id bigserial primary key, job bigint, kind text, ref text, worker text, at timestamptz default now());`
+create table if not exists effects (id bigserial primary key, job bigint, kind text, ref text, worker text, at timestamptz default now(), deliveries int not null default 1);`
 
 // Only the unique index makes a repeated write recognisable; the naive variant lets repetitions through.
 const (

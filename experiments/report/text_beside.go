@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"gauntlet/experiments/score"
+)
+
+// jobs prints what became of the jobs.
+func (p *printer) jobs(j *score.JobLedger) {
+	if j == nil {
+		return
+	}
+	p.title("JOBS")
+	for _, s := range jobNotes(j) {
+		p.para(cell{}, 2, s)
+	}
+}
+
+// jobNotes are the sentences about jobs; none if there were none.
+func jobNotes(j *score.JobLedger) []string {
+	switch {
+	case j == nil:
+		return nil
+	case !j.Known:
+		return []string{"unknown what became of the jobs: " + j.Why}
+	}
+	out := []string{fmt.Sprintf("of %s jobs that acknowledged writes promised, %s were lost and %s had more than one effect; %s were brought to a worker again after they had been done",
+		thousands(j.Confirmed), thousands(j.Lost), thousands(j.Doubled), thousands(j.Redelivered))}
+	if len(j.LostIDs) > 0 {
+		out = append(out, "first writes whose job was lost: "+strings.Trim(fmt.Sprint(j.LostIDs), "[]"))
+	}
+	return out
+}
+
+// containersShown is how many containers the card names; card.json has all.
+const containersShown = 8
+
+// containers prints what the busiest containers used.
+func (p *printer) containers(all []score.ContainerUse) {
+	if len(all) == 0 {
+		return
+	}
+	p.title("CONTAINERS")
+	t := newTable("container", ">processors", ">at most", ">memory at most", ">received", ">sent", ">starts")
+	for _, c := range all[:min(len(all), containersShown)] {
+		t.add(txt(c.Name), txt(fmt.Sprintf("%.2f", c.CPU)), txt(fmt.Sprintf("%.2f", c.CPUMax)), txt(megabytes(c.Memory)), txt(megabytes(c.Received)+"/s"), txt(megabytes(c.Sent)+"/s"), num(uint64(c.Starts)))
+	}
+	p.table(t)
+	if len(all) > containersShown {
+		p.para(cell{}, 2, fmt.Sprintf("and %d that used less of the processors; card.json has all", len(all)-containersShown))
+	}
+}
+
+func megabytes(x float64) string { return fmt.Sprintf("%.1f MB", x/1e6) }
+
+// registers prints what the calls of registers showed.
+func (p *printer) registers(c *score.Consistency) {
+	if c == nil {
+		return
+	}
+	p.title("REGISTERS")
+	for _, s := range registerNotes(c) {
+		p.para(cell{}, 2, s)
+	}
+}
+
+// registerNotes are the sentences about the calls of registers; none if there were none.
+func registerNotes(c *score.Consistency) []string {
+	if c == nil {
+		return nil
+	}
+	out := []string{linearNote(c)}
+	if c.Sessions > 0 {
+		out = append(out, fmt.Sprintf("of %s reads of sessions %s did not show the session's own write, %s went back to an older value, and %s showed an overwritten value, for %s at most",
+			thousands(c.Sessions), thousands(c.MissedOwn), thousands(c.GoneBack), thousands(c.Stale), seconds(c.Staleness)))
+	}
+	return append(out, some(c.Why)...)
+}
+
+func linearNote(c *score.Consistency) string {
+	what := fmt.Sprintf("%s calls, of %s writes it is unknown whether they had an effect: ", thousands(c.Calls), thousands(c.Unknown))
+	switch {
+	case len(c.Illegal) > 0:
+		return what + fmt.Sprintf("the history of %d of %d registers is NOT linearizable (%s); registers.html shows it", len(c.Illegal), c.Registers, strings.Trim(fmt.Sprint(c.Illegal), "[]"))
+	case !c.Known:
+		return what + "unknown whether they are linearizable"
+	}
+	return what + fmt.Sprintf("the histories of all %d registers are linearizable", c.Registers)
+}

@@ -151,24 +151,23 @@ func TestStaleFailoverIsCaughtAndItsSoundSiblingIsNot(t *testing.T) {
 	}
 }
 
-// The mutant lets sessions read at replicas that do not show yet what they wrote; their reads must be caught. Its sound sibling must pass.
+// The mutant lets sessions read at replicas that do not show yet what they wrote; their reads must be caught. That its sound sibling
+// passes is a goal of the README's first command, whose fault is harder.
 func TestStaleReadsAreCaught(t *testing.T) {
 	needDocker(t)
-	for topology, missed := range map[string]bool{"replicated-anyread": true, "replicated": false} {
-		var seen score.Consistency
-		for range busyTries {
-			state := t.TempDir()
-			inv := gauntlet(t, state, "run", "experiments/mutants/stale-reads.yaml", "--topology", topology, "--out", filepath.Join(state, "runs"))
-			inv.run(t)
-			nothingLeft(t)
-			if _, card := inv.recorded(t); card.Consistency != nil && card.Consistency.Sessions >= 100 {
-				seen = *card.Consistency
-				break // else this machine was too busy for enough calls
-			}
+	var seen score.Consistency
+	for range busyTries {
+		state := t.TempDir()
+		inv := gauntlet(t, state, "run", "experiments/mutants/stale-reads.yaml", "--out", filepath.Join(state, "runs"))
+		inv.run(t)
+		nothingLeft(t)
+		if _, card := inv.recorded(t); card.Consistency != nil && card.Consistency.Sessions >= 100 {
+			seen = *card.Consistency
+			break // else this machine was too busy for enough calls
 		}
-		if seen.Sessions < 100 || (seen.MissedOwn > 0) != missed || len(seen.Illegal) > 0 {
-			t.Errorf("%s: %+v, want 100 reads of sessions and more, own writes missed: %v", topology, seen, missed)
-		}
+	}
+	if seen.Sessions < 100 || seen.MissedOwn == 0 || len(seen.Illegal) > 0 {
+		t.Errorf("%+v, want 100 reads of sessions and more, own writes missed, and no illegal history", seen)
 	}
 }
 

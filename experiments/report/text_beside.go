@@ -7,13 +7,13 @@ import (
 	"gauntlet/experiments/score"
 )
 
-// jobs prints what became of the jobs.
-func (p *printer) jobs(j *score.JobLedger) {
-	if j == nil {
+// notes prints sentences below a title, or nothing if there are none.
+func (p *printer) notes(title string, sentences []string) {
+	if len(sentences) == 0 {
 		return
 	}
-	p.title("JOBS")
-	for _, s := range jobNotes(j) {
+	p.title(title)
+	for _, s := range sentences {
 		p.para(cell{}, 2, s)
 	}
 }
@@ -54,17 +54,6 @@ func (p *printer) containers(all []score.ContainerUse) {
 }
 
 func megabytes(x float64) string { return fmt.Sprintf("%.1f MB", x/1e6) }
-
-// registers prints what the calls of registers showed.
-func (p *printer) registers(c *score.Consistency) {
-	if c == nil {
-		return
-	}
-	p.title("REGISTERS")
-	for _, s := range registerNotes(c) {
-		p.para(cell{}, 2, s)
-	}
-}
 
 // registerNotes are the sentences about the calls of registers; none if there were none.
 func registerNotes(c *score.Consistency) []string {

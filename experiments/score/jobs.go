@@ -64,9 +64,9 @@ func (j *JobLedger) rate(p Part) Part {
 	p.Quantity += fmt.Sprintf("; of %d confirmed jobs %d lost and %d done more than once", j.Confirmed, j.Lost, j.Doubled)
 	switch {
 	case j.Lost > 0 || j.Doubled > 0:
-		p.Utility.Value, p.Utility.Lo, p.Utility.Hi = min(0.6, p.Utility.Value), min(0.6, p.Utility.Lo), min(0.6, p.Utility.Hi)
+		p.Utility = p.Utility.atMost(wrongData)
 	case !j.Known:
-		p.Utility.Lo, p.Why = min(0.6, p.Utility.Lo), joined(p.Why, j.Why)
+		p.Utility.Lo, p.Why = min(wrongData, p.Utility.Lo), joined(p.Why, j.Why)
 	}
 	return p
 }

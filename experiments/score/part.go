@@ -33,6 +33,7 @@ const (
 	weightData        = 20.0
 	weightPressure    = 10.0
 	weightAlerting    = 10.0
+	wrongData         = 0.6 // the highest utility of data that are wrong in any way
 	capNotSteady      = 20.0
 	capLostWrites     = 40.0
 	illegalCapNote    = "the history of a register is not linearizable although the topology promises that no acknowledged write is lost"
@@ -130,9 +131,9 @@ func dataPart(h *history.History, c *Card) Part {
 	p.Utility = exactly(1)
 	p.Quantity = fmt.Sprintf("%d of %d acknowledged writes lost", d.Lost, d.Acknowledged)
 	if !d.clean() {
-		p.Utility = exactly(min(0.6, utility(d.RPOSeconds, rpoThreshold)))
+		p.Utility = exactly(min(wrongData, utility(d.RPOSeconds, rpoThreshold)))
 	} else if d.Why != "" {
-		p.Utility.Lo = 0.6 // a replica that was not read may differ
+		p.Utility.Lo = wrongData // a replica that was not read may differ
 	}
 	return c.Consistency.rate(c.Jobs.rate(p))
 }
@@ -145,9 +146,9 @@ func (c *Consistency) rate(p Part) Part {
 	p.Quantity += fmt.Sprintf("; %d of %d registers not linearizable", len(c.Illegal), c.Registers)
 	switch {
 	case len(c.Illegal) > 0:
-		p.Utility.Value, p.Utility.Lo, p.Utility.Hi = min(0.6, p.Utility.Value), min(0.6, p.Utility.Lo), min(0.6, p.Utility.Hi)
+		p.Utility = p.Utility.atMost(wrongData)
 	case !c.Known:
-		p.Utility.Lo, p.Why = min(0.6, p.Utility.Lo), joined(p.Why, c.Why)
+		p.Utility.Lo, p.Why = min(wrongData, p.Utility.Lo), joined(p.Why, c.Why)
 	}
 	return p
 }

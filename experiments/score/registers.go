@@ -1,6 +1,7 @@
 package score
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -75,7 +76,7 @@ func calls(h *history.History, c *Consistency) (shared map[int64][]register.Op, 
 			shared[op.Key] = append(shared[op.Key], op)
 		}
 	}
-	slices.SortStableFunc(owned, func(a, b register.Op) int { return int(a.Call - b.Call) })
+	slices.SortStableFunc(owned, func(a, b register.Op) int { return cmp.Compare(a.Call, b.Call) })
 	return shared, owned, nil
 }
 

@@ -40,3 +40,8 @@ func Grade(points float64, capped bool) string {
 		return "F"
 	}
 }
+
+// atMost is the interval with all of it above limit cut off.
+func (i Interval) atMost(limit float64) Interval {
+	return Interval{Value: min(limit, i.Value), Lo: min(limit, i.Lo), Hi: min(limit, i.Hi)}
+}

@@ -88,7 +88,7 @@ type result[T any] struct {
 // do runs f on a connection of n, and waits for at most sqlLimit. With leave set it also ends when the node leaves the rotation. What
 // f does after that nobody learns.
 func do[T any](ctx context.Context, n *node, leave bool, f func(context.Context, *pgxpool.Conn) (T, error)) (T, error) {
-	var none T
+	var zero T
 	ctx, cancel := context.WithTimeout(ctx, sqlLimit)
 	quit := func() {}
 	if leave {
@@ -98,7 +98,7 @@ func do[T any](ctx context.Context, n *node, leave bool, f func(context.Context,
 	c, err := n.pool.Acquire(ctx)
 	if err != nil {
 		cancel()
-		return none, fmt.Errorf("%s: %w", n.Name, acquireError(err))
+		return zero, fmt.Errorf("%s: %w", n.Name, acquireError(err))
 	}
 	done := make(chan result[T], 1)
 	n.late.Go(func() {
@@ -118,7 +118,7 @@ func do[T any](ctx context.Context, n *node, leave bool, f func(context.Context,
 		}
 	}
 	if r.err != nil {
-		return none, fmt.Errorf("%s: %w", n.Name, r.err)
+		return zero, fmt.Errorf("%s: %w", n.Name, r.err)
 	}
 	return r.v, nil
 }
@@ -169,6 +169,12 @@ func (n *node) letGo() {
 func (n *node) leave() {
 	n.letGo()
 	n.pool.Reset()
+}
+
+// close waits for statements that run, for lateLimit at most, and ends all connections.
+func (n *node) close() {
+	n.late.Wait()
+	n.pool.Close()
 }
 
 // ask lets the monitor check now instead of at its next tick.

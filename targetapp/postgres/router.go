@@ -34,6 +34,7 @@ type past struct {
 	failed   time.Time // when a request last failed on it
 	streamed time.Time // when it last was a connected replica; zero after any failure
 	misses   int       // checks in a row that failed
+	left     bool      // its connections were dropped since it last answered
 }
 
 // disconnectedFor is how long a replica may be without its primary while we still see that one. It covers the moment
@@ -60,7 +61,7 @@ func Open(members []Member, app string, log *slog.Logger) (*Router, error) {
 // Close ends all connections.
 func (r *Router) Close() {
 	for _, n := range r.nodes {
-		n.pool.Close()
+		n.close()
 	}
 }
 
@@ -119,7 +120,8 @@ func (r *Router) tell(i int, f finding) {
 	if f.err != nil {
 		v.Up, p.streamed = false, time.Time{}
 		p.misses++
-		if proof := explain(f.err).suspect; proof && p.misses == 1 || p.misses == missesGone {
+		if gone := explain(f.err).suspect || p.misses >= missesGone; gone && !p.left {
+			p.left = true
 			r.nodes[i].leave()
 		} else if p.misses == missesSlow {
 			r.nodes[i].letGo()
@@ -127,7 +129,7 @@ func (r *Router) tell(i int, f finding) {
 		r.decide(f.err)
 		return
 	}
-	p.misses = 0
+	p.misses, p.left = 0, false
 	if f.asked.Before(p.failed) {
 		return // asked before the failure: says nothing about the time after it
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -69,6 +70,30 @@ func TestRouterFailover(t *testing.T) {
 	wantRoute(t, r, "old primary is a replica, not connected", route(2, "b", nil, []string{"a"}, nil))
 	r.tell(0, asReplica(500, 60, true))
 	wantRoute(t, r, "old primary follows", route(2, "b", []string{"a"}, nil, nil))
+}
+
+// Late answers cost a node its connections only after long silence, proof of death at once, whatever came before it, and once.
+func TestRouterDropsConnections(t *testing.T) {
+	late := finding{err: errLate}
+	dead := finding{err: io.ErrUnexpectedEOF}
+	for name, c := range map[string]struct {
+		told []finding
+		left bool
+	}{
+		"late twice":             {[]finding{late, late}, false},
+		"dead":                   {[]finding{dead}, true},
+		"late, then dead":        {[]finding{late, late, late, dead}, true},
+		"silent for long":        {slices.Repeat([]finding{late}, missesGone), true},
+		"dead, then alive again": {[]finding{dead, asPrimary(0, 1, 50)}, false},
+	} {
+		r := open(t)
+		for _, f := range c.told {
+			r.tell(0, f)
+		}
+		if r.past[0].left != c.left {
+			t.Errorf("%s: connections dropped %v, want %v", name, r.past[0].left, c.left)
+		}
+	}
 }
 
 func TestRouterSuspect(t *testing.T) {

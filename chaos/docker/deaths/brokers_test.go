@@ -34,7 +34,8 @@ func wounds() []wound {
 	}
 }
 
-// TestBrokersAndEveryDeath: whatever dies beside a fault that leaves a wound, the server goes on, and nothing of Gauntlet's is left.
+// TestBrokersAndEveryDeath: whatever dies beside a fault that leaves a wound, the server goes on, and nothing of Gauntlet's is left. The
+// target is restarted and not made again: a new one has nothing of what was done to the old one.
 func TestBrokersAndEveryDeath(t *testing.T) {
 	engine(t)
 	if !*long {

@@ -19,16 +19,20 @@ const (
 	RoleEtcdLeader  = "etcd-leader"
 )
 
-// roleLimit is how long one node may take to say its role.
-const roleLimit = 300 * time.Millisecond
+// roleLimit is how long one node may take to say its role, and roleAgain how long when it is asked once more: a machine that is busy
+// answers late, and a node that is missed is not among the targets.
+const (
+	roleLimit = 300 * time.Millisecond
+	roleAgain = 700 * time.Millisecond
+)
 
 // ErrSilent says that no node answered.
 var ErrSilent = errors.New("no node answered")
 
-// Roles asks all nodes at the same time, each for at most 300 ms and once more if it was silent, which roles they have
-// now. It maps each role to the sorted names of the nodes that have it; a role that nobody has is absent. Two nodes that
-// both say they are primary both have the role. Nodes that don't answer have none. The error is [ErrSilent], with the
-// reasons, if no node answered at all.
+// Roles asks all nodes at the same time, each for at most 300 ms and, if it was silent, for 700 ms more, which roles they
+// have now. It maps each role to the sorted names of the nodes that have it; a role that nobody has is absent. Two nodes that
+// both say they are primary both have the role. A node that doesn't answer has those that another one knows of: who streams from
+// a primary is its replica. The error is [ErrSilent], with the reasons, if no node answered at all.
 func (w Watch) Roles(ctx context.Context) (map[string][]string, error) {
 	w = w.withDefaults()
 	var dbs []sighting
@@ -53,12 +57,20 @@ func mergeRoles(dbs []sighting, leads map[string]bool) map[string][]string {
 			roles[role] = append(roles[role], name)
 		}
 	}
+	answered := func(name string) bool {
+		return slices.ContainsFunc(dbs, func(d sighting) bool { return d.node == name })
+	}
 	for _, d := range dbs {
 		if d.Recovery {
 			add(RoleReplica, d.node)
 			continue
 		}
 		add(RolePrimary, d.node)
+		for _, name := range d.Streaming {
+			if !answered(name) {
+				add(RoleReplica, name)
+			}
+		}
 		for _, name := range d.Sync {
 			add(RoleSyncStandby, name)
 		}
@@ -149,9 +161,9 @@ func askAll[T any](ctx context.Context, of []Endpoint, ask func(context.Context,
 	var wg sync.WaitGroup
 	for i, e := range of {
 		wg.Go(func() {
-			answers[i], errs[i] = within(ctx, e, ask)
+			answers[i], errs[i] = within(ctx, roleLimit, e, ask)
 			if errs[i] != nil && !refused(errs[i]) {
-				answers[i], errs[i] = within(ctx, e, ask)
+				answers[i], errs[i] = within(ctx, roleAgain, e, ask)
 			}
 		})
 	}
@@ -167,8 +179,8 @@ func askAll[T any](ctx context.Context, of []Endpoint, ask func(context.Context,
 	return got, errors.Join(errs...)
 }
 
-func within[T any](ctx context.Context, e Endpoint, ask func(context.Context, Endpoint) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, roleLimit)
+func within[T any](ctx context.Context, limit time.Duration, e Endpoint, ask func(context.Context, Endpoint) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	return ask(ctx, e)
 }

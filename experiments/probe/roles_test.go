@@ -19,6 +19,8 @@ func TestMergeRoles(t *testing.T) {
 			map[string][]string{RolePrimary: {"db2"}, RoleReplica: {"db1", "db3"}, RoleSyncStandby: {"db3"}, RoleEtcdLeader: {"etcd2"}}},
 		{"split brain", []sighting{{node: "db2", Sync: []string{"db3"}}, {node: "db1", Sync: []string{"db3"}}, {node: "db3", Recovery: true}}, nil,
 			map[string][]string{RolePrimary: {"db1", "db2"}, RoleReplica: {"db3"}, RoleSyncStandby: {"db3"}}},
+		{"one replica is silent", []sighting{{node: "db1", Streaming: []string{"db2", "db3"}}, {node: "db3", Recovery: true}}, nil,
+			map[string][]string{RolePrimary: {"db1"}, RoleReplica: {"db2", "db3"}}},
 		{"no primary", []sighting{{node: "db1", Recovery: true}}, map[string]bool{"etcd1": false},
 			map[string][]string{RoleReplica: {"db1"}}},
 	}

@@ -73,6 +73,9 @@ func Verbs(f Fault) []Verb {
 	case FamilyMemory, FamilyIO, FamilyDisk:
 		return []Verb{VerbResource}
 	case FamilyState:
+		if _, ok := f.(*SlowReplay); ok {
+			return []Verb{VerbReplay}
+		}
 		return []Verb{VerbState}
 	}
 	return nil

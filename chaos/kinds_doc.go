@@ -135,7 +135,7 @@ var otherKinds = []KindDoc{
 		Example: "{at: 20s, for: 10s, on: {role: postgres-primary}, fault: {kind: lock, table: posts}}",
 	}, {
 		Name: "slow-replay", Group: "state", Summary: "replicas apply later what they receive (PostgreSQL)",
-		Effect: "the setting is read back", Undo: "the setting of before",
+		Effect: "what is received is not replayed", Undo: "replay goes on, seen by its position",
 		Example: "{at: 20s, for: 20s, on: {role: postgres-replica}, fault: {kind: slow-replay, delay: 5s}}",
 	}, {
 		Name: "spike", Group: "load", Summary: "more load, or less; it has no targets",

@@ -22,14 +22,14 @@ type Op struct {
 	Net      *NetRule      `json:"net,omitempty"`      // of VerbNet
 	HTTP     *HTTPRule     `json:"http,omitempty"`     // of VerbHTTP
 	Resource *ResourceLoad `json:"resource,omitempty"` // of VerbResource
-	State    *StateChange  `json:"state,omitempty"`    // of VerbState
+	State    *StateChange  `json:"state,omitempty"`    // of VerbState and VerbReplay
 	Of       *Op           `json:"of,omitempty"`       // of VerbRevoke: the operation that is taken back
 }
 
 // Verb is what an Op does.
 type Verb string
 
-// The verbs. Those from VerbNet to VerbState are carried out by an agent in the target, and end with it.
+// The verbs. Those from VerbNet to VerbReplay are carried out by an agent in the target, and end with it.
 const (
 	VerbStart    Verb = "start"    // make it run, whatever it does now; a container that runs is left alone
 	VerbPause    Verb = "pause"    // freeze all its processes
@@ -45,14 +45,15 @@ const (
 	VerbHTTP     Verb = "http"     // a transparent proxy before its HTTP port
 	VerbResource Verb = "resource" // use up CPU, memory, disk or its bandwidth
 	VerbState    Verb = "state"    // change what a server keeps, by its own protocol
-	VerbRevoke   Verb = "revoke"   // take back one of VerbNet to VerbState, or VerbSpike; idempotent
+	VerbReplay   Verb = "replay"   // keep a replica's replay behind, from among its processes
+	VerbRevoke   Verb = "revoke"   // take back one of VerbNet to VerbReplay, or VerbSpike; idempotent
 	VerbNoop     Verb = "noop"     // look at it and do nothing
 	VerbSpike    Verb = "spike"    // more load; carried out by who runs the load, not by the engine
 )
 
 // ByAgent says whether an agent in the target carries the verb out.
 func (v Verb) ByAgent() bool {
-	return v == VerbNet || v == VerbHTTP || v == VerbResource || v == VerbState
+	return v == VerbNet || v == VerbHTTP || v == VerbResource || v == VerbState || v == VerbReplay
 }
 
 // Action is what a Fault does to one target, and how that is undone.

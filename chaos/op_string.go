@@ -43,7 +43,7 @@ func (o Op) String() string {
 		return o.HTTP.String()
 	case VerbResource:
 		return o.Resource.String()
-	case VerbState:
+	case VerbState, VerbReplay:
 		return o.State.String()
 	}
 	return string(o.Verb)

@@ -179,7 +179,12 @@ func (s *SlowReplay) Check() error {
 
 // Plan slows each target's replay.
 func (s *SlowReplay) Plan(_ Scene, on []Container) ([]Action, error) {
-	return s.plan(on, StateChange{Kind: "slow-replay", Server: "postgres", Delay: s.Delay}, true)
+	acts, err := s.plan(on, StateChange{Kind: "slow-replay", Server: "postgres", Delay: s.Delay}, true)
+	for i := range acts {
+		acts[i].Do.Verb = VerbReplay
+		acts[i].Undo = revoke(acts[i].Do)
+	}
+	return acts, err
 }
 
 // Spike multiplies the load's rate. It is on no container: a step with it has no targets.

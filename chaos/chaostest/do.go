@@ -106,7 +106,7 @@ func (f *Fake) one(m *machine, id string, op chaos.Op) error {
 		m.Quota = op.CPUs
 	case chaos.VerbRemove:
 		f.machines = slices.DeleteFunc(f.machines, func(o *machine) bool { return o == m })
-	case chaos.VerbNet, chaos.VerbHTTP, chaos.VerbResource, chaos.VerbState:
+	case chaos.VerbNet, chaos.VerbHTTP, chaos.VerbResource, chaos.VerbState, chaos.VerbReplay:
 		m.rules[id] = op
 	default:
 		return fmt.Errorf("%s: %w", op.Verb, chaos.ErrUnsupported)
@@ -157,7 +157,7 @@ func (f *Fake) holds(m *machine, id string, op chaos.Op) error {
 		ok = m.State == chaos.Paused
 	case chaos.VerbQuota:
 		ok = m.Quota == op.CPUs
-	case chaos.VerbNet, chaos.VerbHTTP, chaos.VerbResource, chaos.VerbState:
+	case chaos.VerbNet, chaos.VerbHTTP, chaos.VerbResource, chaos.VerbState, chaos.VerbReplay:
 		_, ok = m.rules[id]
 	}
 	if !ok {

@@ -22,21 +22,28 @@ type profile string
 
 const (
 	inside profile = "inside" // in the target's network namespace, with power over its network
+	among  profile = "among"  // in the target's network namespace, and among its processes, which it may signal
 	beside profile = "beside" // with the host's processes and control groups, for what is taken from the target's resources
 )
 
 // profileOf is the one that carries a verb out.
 func profileOf(v chaos.Verb) profile {
-	if v == chaos.VerbResource {
+	switch v {
+	case chaos.VerbResource:
 		return beside
+	case chaos.VerbReplay:
+		return among
 	}
 	return inside
 }
 
 // verbs are what an agent of the profile does.
 func (p profile) verbs() []string {
-	if p == beside {
+	switch p {
+	case beside:
 		return []string{string(chaos.VerbResource)}
+	case among:
+		return []string{string(chaos.VerbReplay)}
 	}
 	return []string{string(chaos.VerbNet), string(chaos.VerbHTTP), string(chaos.VerbState)}
 }
@@ -284,10 +291,18 @@ func agentHost(info container.InspectResponse, p profile, rights []string) *cont
 	if info.HostConfig != nil && info.HostConfig.NetworkMode.IsContainer() {
 		in = info.HostConfig.NetworkMode
 	}
-	return &container.HostConfig{
+	host := &container.HostConfig{
 		NetworkMode: in, CapDrop: []string{"ALL"}, CapAdd: []string{"NET_ADMIN", "NET_RAW"}, ReadonlyRootfs: true,
 		Resources: container.Resources{Memory: agentMemory, CPUShares: agentShares},
 	}
+	if p == among {
+		host.CapAdd = []string{"KILL"}
+		// A target that shares others' processes is not joined: the agent could not tell whose they are.
+		if info.HostConfig != nil && info.HostConfig.PidMode == "" {
+			host.PidMode = container.PidMode("container:" + info.ID)
+		}
+	}
+	return host
 }
 
 // closeAgents ends all agents that this process started.

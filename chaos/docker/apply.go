@@ -129,7 +129,7 @@ func residue(op chaos.Op) bool {
 	if l := op.Resource; l != nil {
 		return l.DiskPath != "" || l.ReadBytesPerSecond > 0 || l.WriteBytesPerSecond > 0
 	}
-	return op.State != nil && op.State.Kind == "slow-replay"
+	return op.Verb == chaos.VerbReplay || op.State != nil && op.State.Kind == "slow-replay"
 }
 
 // evict ends the agent in the seat and those that other processes have for the same target and purpose.

@@ -38,7 +38,7 @@ func agentCommand() *cobra.Command {
 	fs := cmd.Flags()
 	fs.StringVar(&f.target, "target", "", "the target's container id")
 	fs.IntVar(&f.pid, "pid", 0, "host PID of the target's first process")
-	fs.StringSliceVar(&f.verbs, "verbs", nil, "what it may be asked to do: net, http, state, resource")
+	fs.StringSliceVar(&f.verbs, "verbs", nil, "what it may be asked to do: net, http, state, replay, resource")
 	fs.DurationVar(&f.lease, "lease", lease.Default, "how long it goes on without a sign of its client")
 	return cmd
 }
@@ -62,7 +62,7 @@ func worker(v chaos.Verb, f agentFlags) (agent.Worker, error) {
 		return netfault.New()
 	case chaos.VerbHTTP:
 		return httpfault.New(), nil
-	case chaos.VerbState:
+	case chaos.VerbState, chaos.VerbReplay:
 		return state.New(), nil
 	case chaos.VerbResource:
 		return resource.New(f.target, f.pid), nil

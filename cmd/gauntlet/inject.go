@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"gauntlet/chaos"
+	"gauntlet/chaos/roles"
+	"gauntlet/experiments/spec"
 )
 
 // injectFlags are those that every kind of fault has.
@@ -20,6 +22,7 @@ type injectFlags struct {
 	ramp        time.Duration
 	project     string
 	topology    string
+	roles       string
 	keepHealthy int
 	maxPercent  int
 	seed        uint64
@@ -43,13 +46,15 @@ and heals it when its time is over, at Ctrl-C, or when Gauntlet is killed. gaunt
 gauntlet inject KIND --help shows the fields of one.
 
 TARGETS are key=value pairs: service, container, role, tier, region, network, label, pick (all, one, a number, N%, minority,
-majority) and exclude. A word alone is a service; pick=all alone is everything.
+majority) and exclude. A word alone is a service; pick=all alone is everything. Live roles beside those that are known are
+declared as in an experiment, in the file that --roles names.
 
 Exit codes: 0 it had an effect and is healed, 2 no effect was seen or it ended early, 3 it could not be injected, or something
 may still be disturbed, 130 interrupted and healed.`,
 		Example: `  gauntlet inject pause --on db --for 10s
   gauntlet inject delay --on "tier=web pick=one" --delay 50ms --jitter 10ms --for 1m
-  gauntlet inject partition --on role=postgres-primary --with tier=dcs --topology replicated --dry-run`,
+  gauntlet inject partition --on role=postgres-primary --with tier=dcs --topology replicated --dry-run
+  gauntlet inject pause --on role=api-leader --roles roles.yaml`,
 		Args:               cobra.ArbitraryArgs,
 		FParseErrWhitelist: cobra.FParseErrWhitelist{UnknownFlags: true}, // the fields of a kind that is misspelt
 	}
@@ -61,6 +66,7 @@ may still be disturbed, 130 interrupted and healed.`,
 	fs.DurationVar(&f.ramp, "ramp", 0, "grow evenly from nothing to full strength over this time, where the kind can")
 	fs.StringVar(&f.project, "project", "", "Compose project (default: the only one that runs)")
 	fs.StringVar(&f.topology, "topology", "", "the project of a topology that gauntlet up started")
+	fs.StringVar(&f.roles, "roles", "", "YAML file that declares live roles under \"roles\", such as an experiment")
 	fs.IntVar(&f.keepHealthy, "keep-healthy", 0, "refuse if a service that is hit would keep fewer running and undisturbed containers")
 	fs.IntVar(&f.maxPercent, "max-percent", 0, "refuse if more than this percentage of all containers would be disturbed (default: no limit)")
 	fs.Uint64Var(&f.seed, "seed", 1, "of every choice that is left to chance")
@@ -197,9 +203,21 @@ func (f fieldFlag) Type() string {
 	return string(f.Unit)
 }
 
+// declared are the roles that the user defines.
+func (f injectFlags) declared() ([]roles.Declared, error) {
+	if f.roles == "" {
+		return nil, nil
+	}
+	return spec.ReadRoles(f.roles)
+}
+
 // inject disturbs one project, or says what it would do.
 func inject(ctx context.Context, f injectFlags, step chaos.Step) error {
-	s, err := attach(ctx, f.project, f.topology)
+	declared, err := f.declared()
+	if err != nil {
+		return err
+	}
+	s, err := attach(ctx, f.project, f.topology, declared)
 	if err != nil {
 		return err
 	}

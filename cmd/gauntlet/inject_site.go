@@ -7,6 +7,7 @@ import (
 
 	"gauntlet/chaos"
 	"gauntlet/chaos/docker"
+	"gauntlet/chaos/roles"
 	"gauntlet/compose"
 )
 
@@ -19,8 +20,9 @@ type site struct {
 	live    chaos.Runtime // the runtime with live roles
 }
 
-// attach finds the project by its name or by the topology that it is of; without both, the only one that runs.
-func attach(ctx context.Context, project, topology string) (*site, error) {
+// attach finds the project by its name or by the topology that it is of; without both, the only one that runs. declared are live
+// roles beside those that are known.
+func attach(ctx context.Context, project, topology string, declared []roles.Declared) (*site, error) {
 	eng, err := compose.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -39,7 +41,7 @@ func attach(ctx context.Context, project, topology string) (*site, error) {
 	if s.runtime, err = docker.New(ctx, runtimeOptions(eng, s.project.Name)); err != nil {
 		return nil, errors.Join(err, eng.Close())
 	}
-	if s.roles, err = newResolver(s.project); err != nil {
+	if s.roles, err = newResolver(s.project, s.runtime, declared); err != nil {
 		return nil, errors.Join(err, s.runtime.Close(), eng.Close())
 	}
 	s.live = chaos.WithRoles(s.runtime, s.roles.of(s.runtime))

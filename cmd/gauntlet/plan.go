@@ -30,7 +30,7 @@ func printTargets(ctx context.Context, w io.Writer, e spec.Experiment) {
 	if e.Attach != nil {
 		project, topology = e.ProjectName(), ""
 	}
-	s, err := attach(ctx, project, topology)
+	s, err := attach(ctx, project, topology, e.Roles)
 	if err != nil {
 		fmt.Fprintf(w, "  targets: resolved at injection (%v)\n", err)
 		return
@@ -102,7 +102,7 @@ func carriedOutBy(op chaos.Op) string {
 		return "NFQUEUE, by an agent in its network"
 	case chaos.VerbHTTP:
 		return "a proxy, by an agent in its network"
-	case chaos.VerbState:
+	case chaos.VerbState, chaos.VerbReplay:
 		return "a client, by an agent in its network"
 	case chaos.VerbResource:
 		return "an agent in its control groups"

@@ -162,7 +162,7 @@ func mayHold(a chaos.Action, on []compose.Container, helpers []compose.Helper) b
 		}
 	}
 	switch {
-	case a.Do.Verb == chaos.VerbQuota || a.Do.Verb == chaos.VerbCreate || a.Do.Verb == chaos.VerbResource || a.Do.Verb == chaos.VerbState:
+	case a.Do.Verb == chaos.VerbQuota || a.Do.Verb == chaos.VerbCreate || a.Do.Verb == chaos.VerbResource || a.Do.Verb == chaos.VerbState || a.Do.Verb == chaos.VerbReplay:
 		return true // that can outlive an agent, or can't be seen here
 	case a.Do.Verb.ByAgent():
 		return slices.ContainsFunc(helpers, func(h compose.Helper) bool { return h.Target == a.Target.Name && h.Running })

@@ -10,7 +10,7 @@ import (
 )
 
 // asker says which roles each container has now.
-type asker func(ctx context.Context) (map[string][]string, error)
+type asker = func(ctx context.Context) (map[string][]string, error)
 
 // liveRoles are those that the topology's own probes see and those that the experiment declares; of a system that we know nothing
 // about, those that its servers tell.
@@ -25,11 +25,11 @@ func (r *runner) liveRoles(watch probe.Watch, rt *docker.Runtime) (asker, error)
 	if r.exp.Attach != nil {
 		return known.Of(rt), nil
 	}
-	return both(rolesOf(watch), known.Of(rt)), nil
+	return Both(rolesOf(watch), known.Of(rt)), nil
 }
 
-// both joins two answers.
-func both(a, b asker) asker {
+// Both asks two that say which roles each container has now, and joins their answers; it fails if one of them does.
+func Both(a, b asker) asker {
 	return func(ctx context.Context) (map[string][]string, error) {
 		out, err := a(ctx)
 		if err != nil {

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"os"
 	"slices"
 	"strings"
 
@@ -37,6 +38,26 @@ func (p *problems) role(n *yaml.Node, before []roles.Declared) roles.Declared {
 		p.at(o.where("name"), "give each a name of its own", "role %q is there twice", d.Name)
 	}
 	return d
+}
+
+// ReadRoles reads the live roles that a file declares under "roles", an experiment or a file with nothing else. The error is Errors,
+// each with its line, or of the file system.
+func ReadRoles(name string) ([]roles.Declared, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &problems{file: name}
+	root, ok := p.document(text)
+	if !ok {
+		return nil, p.err()
+	}
+	o := p.object(root, "experiment", experimentKeys...)
+	declared := p.roles(o)
+	if len(declared) == 0 && p.err() == nil {
+		p.at(root, `write some under roles, like roles: [{name: api-leader, service: api, http: "http://:8080/leader"}]`, "no live roles are declared")
+	}
+	return declared, p.err()
 }
 
 // withRoles is the topology with the declared roles, for checks of names.

@@ -16,16 +16,19 @@ import (
 // replay, and from time to time lets it go on to the position that was received s.Delay ago. PostgreSQL 13 or later, a role that may call
 // pg_wal_replay_pause (superusers may).
 //
-// Patroni resumes a paused replay in each of its rounds (from PostgreSQL 14 on). Once that was seen, replay is watched and paused again
-// after a millisecond or a few, in which most or all of the backlog is replayed. So with Patroni the lag comes to one round (its
-// loop_wait) or a little more, and is nothing right after it; the proof says so.
+// Patroni resumes a paused replay in each of its rounds (from PostgreSQL 14 on). Where it is, or somebody else who does, the process that
+// replays is stopped (SIGSTOP) while it rests in the pause, and goes on at each step only, so that a promotion or the server's end
+// waits for a step (at most half a second). That needs an agent that sees the target's processes, and one server in the target. Without,
+// replay is watched and paused again after a millisecond or a few, in which most or all of the backlog is replayed: the lag then
+// comes to one round of Patroni's (loop_wait) or a little more, and is nothing right after it. The proof says which of the two.
 //
 // Note: recovery_min_apply_delay would need no agent. But Patroni removes it within one round (its check_recovery_conf compares the
 // setting, _sanitize_auto_conf deletes it), and where nobody removes it, it stays on disk and is copied to new replicas. A pause
 // lives in shared memory: a restart or a promotion ends it.
 type slowReplay struct {
-	id string
-	s  chaos.StateChange
+	id       string
+	s        chaos.StateChange
+	replayer replayer
 
 	mu   sync.Mutex // of the next five
 	conn *pgx.Conn
@@ -107,10 +110,11 @@ func (r *slowReplay) apply(ctx context.Context) (proof string, err error) {
 	}
 	r.past.add(time.Now(), *now.received)
 	r.held = true
+	words := r.seen(ctx) + r.withstand(ctx)
 	steer, stop := context.WithCancel(context.WithoutCancel(ctx))
 	r.stop = stop
 	r.wg.Go(func() { r.steer(steer) })
-	return fmt.Sprintf("postgres: replay paused at %s and kept %s behind what is received%s", lsn(*now.replayed), r.s.Delay, r.seen(ctx)), nil
+	return fmt.Sprintf("postgres: replay paused at %s and kept %s behind what is received%s", lsn(*now.replayed), r.s.Delay, words), nil
 }
 
 // resumeAnyway undoes a pause whose answer was lost.
@@ -158,11 +162,18 @@ func (r *slowReplay) seen(ctx context.Context) string {
 	if err == nil {
 		words = fmt.Sprintf("; %d bytes are held back", *now.received-*now.replayed)
 	}
-	patroni := false
-	if err := pgRow(ctx, r.conn, patroniSQL, nil, []any{&patroni}); err == nil && patroni {
-		words += "; Patroni is there and resumes replay in each of its rounds, so the lag comes to about one round (loop_wait) at most"
-	}
 	return words
+}
+
+// withstand takes care of Patroni, if it is there, and says how.
+func (r *slowReplay) withstand(ctx context.Context) string {
+	if err := pgRow(ctx, r.conn, patroniSQL, nil, []any{&r.foe}); err != nil || !r.foe {
+		return ""
+	}
+	if err := r.freeze(ctx); err != nil {
+		return fmt.Sprintf("; Patroni is there and resumes replay in each of its rounds, so the lag comes to about one round (loop_wait) at most: %v", err)
+	}
+	return "; Patroni, which resumes replay in each of its rounds, is there: the process that replays is stopped meanwhile"
 }
 
 const patroniSQL = `select exists (select from pg_stat_activity where application_name ilike 'patroni%')`
@@ -220,7 +231,13 @@ func (r *slowReplay) step(ctx context.Context) error {
 	}
 	r.foe = r.foe || r.held && !now.paused
 	r.held = true
+	if err := r.thaw(ctx); err != nil {
+		return err
+	}
 	if err := r.let(ctx, now); err != nil || !r.foe {
+		return err
+	}
+	if err := r.freeze(ctx); !errors.Is(err, errNoReplayer) {
 		return err
 	}
 	return pgExec(ctx, r.conn, stepLimit, fmt.Sprintf(watchSQL, r.every().Milliseconds()))
@@ -257,7 +274,7 @@ func (r *slowReplay) check(ctx context.Context) error {
 		if err := now.ask(ctx, r.conn); err != nil {
 			return fmt.Errorf("postgres: %w", err)
 		}
-		if !now.paused {
+		if !now.paused && !r.replayer.stopped() {
 			return errors.New("postgres: replay is not paused")
 		}
 		return nil
@@ -271,7 +288,7 @@ func (r *slowReplay) clear(ctx context.Context) error {
 		r.stop = nil
 	}
 	r.disconnect()
-	return r.resume(ctx)
+	return errors.Join(r.release(), r.resume(ctx))
 }
 
 // resume ends the pause and proves that replay has come as far as was received when it was asked to, or has gone on. A server

@@ -19,7 +19,7 @@ const (
 	closeLimit = 5 * time.Second
 )
 
-// Worker is the agent's worker for chaos.VerbState.
+// Worker is the agent's worker for chaos.VerbState and chaos.VerbReplay.
 type Worker struct {
 	held map[string]change // by id
 }
@@ -39,7 +39,7 @@ type change interface {
 
 // newChange checks what a change needs to know and fills in what can be left out.
 func newChange(id string, op chaos.Op) (change, error) {
-	if op.Verb != chaos.VerbState || op.State == nil {
+	if op.Verb != chaos.VerbState && op.Verb != chaos.VerbReplay || op.State == nil {
 		return nil, fmt.Errorf("state: operation %q changes no state", op.Verb)
 	}
 	s, err := complete(*op.State)
@@ -56,7 +56,7 @@ func newChange(id string, op chaos.Op) (change, error) {
 	case lockKind:
 		return &lock{id: id, s: s}, nil
 	}
-	return &slowReplay{id: id, s: s}, nil
+	return &slowReplay{id: id, s: s, replayer: replayer{"/proc"}}, nil
 }
 
 // Apply makes the change and returns what the server said of it. A change that id made before is ended first.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,16 +33,23 @@ func TestServersAndEveryDeath(t *testing.T) {
 	}
 }
 
-// TestSlowReplayAndEveryDeath does the same on a replica under Patroni, which resumes a paused replay by itself, but not at once.
+// TestSlowReplayAndEveryDeath does the same on a replica under Patroni, which resumes a paused replay by itself: the process that
+// replays is stopped, and must go on.
 func TestSlowReplayAndEveryDeath(t *testing.T) {
 	engine(t)
 	if !*long {
 		t.Skip("without -long: not tested: that a replica whose replay is held back outlives nobody")
 	}
 	y := newRung(t, "replicated")
-	tr := trial{kind: "slow-replay", args: []string{"--delay", "30s"}, felt: replayPaused}
-	for _, d := range []death{nobody, gauntlet, agents, janitor} {
-		t.Run(string(d), func(t *testing.T) { y.try(t, tr, "role=postgres-replica pick=one", d) })
+	tr := trial{kind: "slow-replay", args: []string{"--delay", "30s"}, felt: replayLags}
+	for _, d := range []death{nobody, gauntlet, hangs, agents, janitor, restart} {
+		t.Run(string(d), func(t *testing.T) {
+			_, replicas, err := servers(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			y.try(t, tr, replicas[0], d)
+		})
 	}
 }
 
@@ -85,6 +93,8 @@ func (r rung) try(t *testing.T, tr trial, on string, d death) {
 		i.interrupt(t)
 	case gauntlet:
 		_ = i.cmd.Process.Kill()
+	case hangs:
+		_ = i.cmd.Process.Signal(syscall.SIGSTOP)
 	case agents:
 		r.kill(t, "agent")
 	case janitor:
@@ -92,11 +102,12 @@ func (r rung) try(t *testing.T, tr trial, on string, d death) {
 		r.feels(t, tr, true)
 		i.interrupt(t)
 	case restart:
-		r.restart(t, "db1")
+		r.restart(t, on)
 		r.feels(t, tr, true)
 		i.interrupt(t)
 	}
 	t.Logf("as before after %s", calm().Round(10*time.Millisecond))
+	_ = i.cmd.Process.Signal(syscall.SIGCONT)
 	i.interrupt(t)
 	r.nothingLeft(t)
 	calm()
@@ -147,23 +158,60 @@ func noConnection(ctx context.Context, _ *yard) (bool, error) {
 	return false, err
 }
 
-// replayPaused: a database node of the topology replicated holds its replay back.
-func replayPaused(ctx context.Context, _ *yard) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+// replayLags: what is written now has not been replayed 1.5 s later by a replica of the topology replicated.
+func replayLags(ctx context.Context, _ *yard) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	for _, port := range []string{"18031", "18032", "18033"} {
-		conn, err := connect(ctx, port)
-		if err != nil {
-			return false, err
+	primary, replicas, err := servers(ctx)
+	if err != nil {
+		return false, err
+	}
+	var lsn string
+	if err := ask(ctx, primary, "select pg_logical_emit_message(true, 'deaths', '')::text", &lsn); err != nil {
+		return false, err
+	}
+	for deadline := time.Now().Add(1500 * time.Millisecond); ; time.Sleep(50 * time.Millisecond) {
+		late := false
+		for _, r := range replicas {
+			var there bool
+			if err := ask(ctx, r, "select coalesce(pg_last_wal_replay_lsn() > '"+lsn+"', false)", &there); err != nil {
+				return false, err
+			}
+			late = late || !there
 		}
-		var paused bool
-		err = conn.QueryRow(ctx, "select case when pg_is_in_recovery() then pg_is_wal_replay_paused() else false end").Scan(&paused)
-		_ = conn.Close(ctx)
-		if err != nil || paused {
-			return paused, err
+		if !late || time.Now().After(deadline) {
+			return late, nil
 		}
 	}
-	return false, nil
+}
+
+// servers are the services of the topology replicated that are a primary and replicas now.
+func servers(ctx context.Context) (primary string, replicas []string, err error) {
+	for _, service := range []string{"db1", "db2", "db3"} {
+		var recovers bool
+		if err := ask(ctx, service, "select pg_is_in_recovery()", &recovers); err != nil {
+			return "", nil, err
+		}
+		if recovers {
+			replicas = append(replicas, service)
+			continue
+		}
+		primary = service
+	}
+	if primary == "" || len(replicas) != 2 {
+		return "", nil, fmt.Errorf("primary %q, replicas %q", primary, replicas)
+	}
+	return primary, replicas, nil
+}
+
+// ask asks a database of the topology replicated for one value.
+func ask(ctx context.Context, service, sql string, into any) error {
+	conn, err := connect(ctx, "1803"+strings.TrimPrefix(service, "db"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return conn.QueryRow(ctx, sql).Scan(into)
 }
 
 // connect asks a database of ours, as published.

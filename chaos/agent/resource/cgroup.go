@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ import (
 type cgroup struct {
 	root  string            // "/", or in tests a folder that looks like it
 	id    string            // of the container
-	v1    map[string]string // path of each controller; empty on a host with v2 only
+	v1    map[string]string // path of each controller that has a hierarchy of its own; empty on a host with v2 only
 	field map[string]string // the list of controllers as the kernel names it, which is often the folder's name
 	v2    string            // path in the unified hierarchy
 }
@@ -58,18 +59,21 @@ func parseCgroup(root, id, text string) *cgroup {
 	return c
 }
 
-// unified says whether the host has cgroup v2 only.
-func (c *cgroup) unified() bool { return len(c.v1) == 0 }
+// unified says whether a controller, by its name in v1, belongs to v2. A host may have both: a controller is in one of them.
+func (c *cgroup) unified(controller string) bool {
+	_, separate := c.v1[controller]
+	return !separate
+}
 
-// dir is the folder of the process's own cgroup.
+// dir is the folder of the process's own cgroup of a controller, by its name in v1.
 func (c *cgroup) dir(controller string) (string, error) {
 	base := filepath.Join(c.root, "sys/fs/cgroup")
-	if c.unified() {
+	if len(c.v1) == 0 {
 		return filepath.Join(base, c.v2), nil
 	}
-	path, ok := c.v1[controller]
-	if !ok {
-		return "", fmt.Errorf("this host has no cgroup controller %s", controller)
+	path, separate := c.v1[controller]
+	if !separate {
+		return c.hybrid(base, controller)
 	}
 	for _, name := range []string{controller, c.field[controller]} {
 		if dir := filepath.Join(base, name, path); isDir(dir) {
@@ -77,6 +81,28 @@ func (c *cgroup) dir(controller string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("cgroup of controller %s at %s is not visible here", controller, path)
+}
+
+// hybrid is the folder in v2 on a host that has v1 too: mounted alone, or beside the hierarchies of v1.
+func (c *cgroup) hybrid(base, controller string) (string, error) {
+	for _, mount := range []string{base, filepath.Join(base, "unified")} {
+		text, err := os.ReadFile(filepath.Join(mount, "cgroup.controllers"))
+		if err == nil && slices.Contains(strings.Fields(string(text)), inV2(controller)) {
+			return filepath.Join(mount, c.v2), nil
+		}
+	}
+	return "", fmt.Errorf("this host has no cgroup controller %s", controller)
+}
+
+// inV2 is what v2 calls a controller of v1.
+func inV2(controller string) string {
+	switch controller {
+	case blkio:
+		return "io"
+	case "cpuacct":
+		return "cpu" // it counts too
+	}
+	return controller
 }
 
 func isDir(path string) bool {
@@ -100,14 +126,16 @@ func (c *cgroup) containerDir(controller string) (string, error) {
 
 // join moves a process into the target's cgroups of these controllers.
 func (c *cgroup) join(pid int, controllers ...string) error {
-	if c.unified() {
-		controllers = controllers[:1] // they are all one
-	}
+	joined := map[string]bool{}
 	for _, name := range controllers {
 		dir, err := c.dir(name)
 		if err != nil {
 			return err
 		}
+		if joined[dir] {
+			continue // those of v2 are all one
+		}
+		joined[dir] = true
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
 			return fmt.Errorf("move into the target's cgroup: %w", err)
 		}
@@ -122,7 +150,7 @@ func (c *cgroup) holds(pid int, controller string) error {
 		return err
 	}
 	its := parseCgroup(c.root, c.id, string(text))
-	if its.v1[controller] != c.v1[controller] || c.unified() && its.v2 != c.v2 {
+	if its.v1[controller] != c.v1[controller] || c.unified(controller) && its.v2 != c.v2 {
 		return fmt.Errorf("PID %d has left the target's cgroup", pid)
 	}
 	return nil
@@ -141,7 +169,7 @@ func (c *cgroup) memory() (memory, error) {
 		return memory{}, err
 	}
 	limit, usage, cache, events := "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "memory.oom_control"
-	if c.unified() {
+	if c.unified("memory") {
 		limit, usage, cache, events = "memory.max", "memory.current", "inactive_file", "memory.events"
 	}
 	var m memory

@@ -75,12 +75,11 @@ func (w *Worker) unthrottle(r *chaos.ResourceLoad) error {
 	return l.clear()
 }
 
+// blkio is what v1 calls the controller of disks.
+const blkio = "blkio"
+
 func (w *Worker) limitsOf(g *cgroup, r *chaos.ResourceLoad) (*limits, error) {
-	controller := "blkio"
-	if g.unified() {
-		controller = "io"
-	}
-	dir, err := g.containerDir(controller)
+	dir, err := g.containerDir(blkio)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +141,7 @@ func (l *limits) clear() error {
 
 // path is the file of one way.
 func (l *limits) path(x way) string {
-	if l.group.unified() {
+	if l.group.unified(blkio) {
 		return filepath.Join(l.dir, "io.max")
 	}
 	return filepath.Join(l.dir, x.file)
@@ -161,7 +160,7 @@ func (l *limits) read(x way, dev string) (int64, error) {
 		}
 		for _, word := range f[1:] {
 			value, ours := strings.CutPrefix(word, x.key+"=")
-			if ours == l.group.unified() && value != "max" {
+			if ours == l.group.unified(blkio) && value != "max" {
 				return strconv.ParseInt(value, 10, 64)
 			}
 		}
@@ -172,7 +171,7 @@ func (l *limits) read(x way, dev string) (int64, error) {
 // write sets the limit, 0 for none.
 func (l *limits) write(x way, dev string, rate int64) error {
 	value := strconv.FormatInt(rate, 10)
-	if l.group.unified() {
+	if l.group.unified(blkio) {
 		if rate == 0 {
 			value = "max"
 		}

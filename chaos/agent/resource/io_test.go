@@ -87,8 +87,22 @@ func TestThrottleOnV1(t *testing.T) {
 }
 
 func TestThrottleOnV2(t *testing.T) {
-	file := dir2 + "/io.max"
-	w := ioTree(t, v2, map[string]string{file: "8:16 rbps=5 wbps=max riops=max wiops=max\n8:0 rbps=max wbps=max riops=9 wiops=max\n", dir2 + "/inside/cgroup.procs": ""})
+	for name, c := range map[string]struct{ cgroup, mount string }{
+		"alone":     {v2, "sys/fs/cgroup"},
+		"with v1":   {"4:memory:/docker/" + id + "\n" + v2, "sys/fs/cgroup"},
+		"beside v1": {"4:memory:/docker/" + id + "\n" + v2, "sys/fs/cgroup/unified"},
+	} {
+		t.Run(name, func(t *testing.T) { throttleOnV2(t, c.cgroup, c.mount) })
+	}
+}
+
+func throttleOnV2(t *testing.T, cgroup, mount string) {
+	dir := mount + strings.TrimPrefix(dir2, "sys/fs/cgroup")
+	file := dir + "/io.max"
+	w := ioTree(t, cgroup, map[string]string{
+		mount + "/cgroup.controllers": "cpuset io pids\n", dir + "/inside/cgroup.procs": "",
+		file: "8:16 rbps=5 wbps=max riops=max wiops=max\n8:0 rbps=max wbps=max riops=9 wiops=max\n",
+	})
 	op := chaos.Op{Verb: chaos.VerbResource, Resource: &chaos.ResourceLoad{WriteBytesPerSecond: 2000}}
 	proof, err := w.Apply(t.Context(), "x", op)
 	if err != nil || content(t, w.root, file) != "8:0 wbps=2000" {

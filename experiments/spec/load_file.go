@@ -25,7 +25,6 @@ type LoadFile struct {
 // Defaults of a load file.
 const (
 	defaultLoadFor  = 30 * time.Second
-	defaultCatchUp  = 1.2
 	longestLoad     = 7 * 24 * time.Hour
 	largestDocument = 16 << 20
 )
@@ -78,6 +77,14 @@ func ParseLoad(file string, text []byte) (LoadFile, error) {
 
 // maxOwnConnections bounds how many connections a load takes that names no number.
 const maxOwnConnections = 1000
+
+// IsLoad says whether a text is a load file and no experiment, whatever may be wrong with it: it has operations or a rate of its own,
+// and neither claim nor topology.
+func IsLoad(text []byte) bool {
+	p := &problems{}
+	root, ok := p.document(text)
+	return ok && !isExperiment(root) && (hasKey(root, "ops") || hasKey(root, "rate"))
+}
 
 func isExperiment(n *yaml.Node) bool {
 	n = resolve(n)

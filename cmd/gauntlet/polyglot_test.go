@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,25 +17,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"gauntlet/cmd/exclusive"
 	"gauntlet/compose"
 	"gauntlet/experiments/score"
 	"gauntlet/targetapp/activity"
 )
-
-// With -long also topologies of forty containers are run: give -timeout 40m.
-var long = flag.Bool("long", false, "run the experiments of large topologies, too")
-
-func needLong(t *testing.T) {
-	t.Helper()
-	if !*long {
-		t.Skip("without -long: not tested: " + t.Name())
-	}
-	if os.Getenv("GAUNTLET_DOCKER") == "off" {
-		t.Skip("GAUNTLET_DOCKER=off: not tested: " + t.Name() + " on real containers")
-	}
-	exclusive.Turn(t)
-}
 
 const calm = `claim: Without a fault no request of a minute fails
 topology: polyglot

@@ -96,10 +96,14 @@ type made struct {
 func (s *Store) AddPost(ctx context.Context, p NewPost) (int64, Where, error) {
 	again := s.Idempotent && p.OpID != nil
 	once, plain := s.postSQL()
+	args := []any{p.UserID, p.Text, p.OpID, s.App}
+	if s.Jobs || s.Derived {
+		args = append(args, parent(ctx))
+	}
 	return addRow(ctx, s.Router, again, func(ctx context.Context, c *pgxpool.Conn) (id int64, err error) {
 		if !again {
-			err = c.QueryRow(ctx, plain, p.UserID, p.Text, p.OpID, s.App).Scan(&id)
-		} else if err = c.QueryRow(ctx, once, p.UserID, p.Text, p.OpID, s.App).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
+			err = c.QueryRow(ctx, plain, args...).Scan(&id)
+		} else if err = c.QueryRow(ctx, once, args...).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
 			err = c.QueryRow(ctx, repeatSQL, p.OpID).Scan(&id)
 		}
 		return id, err
@@ -119,12 +123,12 @@ func (s *Store) postSQL() (once, plain string) {
 
 // AddUser signs up a user with a password hash and returns the new id.
 func (s *Store) AddUser(ctx context.Context, name, hash string) (int64, Where, error) {
-	sql := signupSQL
+	sql, args := signupSQL, []any{name, hash}
 	if s.Jobs {
-		sql = signupJobSQL
+		sql, args = signupJobSQL, append(args, parent(ctx))
 	}
 	return addRow(ctx, s.Router, false, func(ctx context.Context, c *pgxpool.Conn) (id int64, err error) {
-		err = c.QueryRow(ctx, sql, name, hash).Scan(&id)
+		err = c.QueryRow(ctx, sql, args...).Scan(&id)
 		return id, err
 	})
 }

@@ -36,8 +36,9 @@ create index if not exists comments_post on comments (post_id, id);
 create table if not exists likes (post_id bigint, user_id bigint, author bigint not null, at timestamptz default now(), primary key (post_id, user_id));
 create index if not exists likes_author on likes (author);
 create table if not exists registers (key bigint primary key, value bigint not null);
+create table if not exists daily_users (day date, user_id bigint, primary key (day, user_id));
 create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);
-create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz);
+create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz, trace text);
 create table if not exists effects (id bigserial primary key, job bigint, kind text, ref text, worker text, at timestamptz default now(), deliveries int not null default 1);`
 
 // Only the unique index makes a repeated write recognisable; the naive variant lets repetitions through.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/photo"
+	"gauntlet/targetapp/postgres"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -46,7 +47,12 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	if parts.activity != nil {
 		s.withActivity(parts.activity, parts.recorder)
 	}
-	return serve(ctx, l, s, parts.run)
+	return serve(ctx, l, s, func(ctx context.Context) error {
+		var g errgroup.Group
+		g.Go(func() error { return parts.run(ctx) })
+		g.Go(func() error { s.business.run(ctx, postgres.Daily{Router: parts.router}, log); return nil })
+		return g.Wait()
+	})
 }
 
 // serve answers on l until ctx ends. Checks of the databases and the like (watch) go on until the last request is answered.

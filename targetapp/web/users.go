@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"gauntlet/targetapp/password"
 	"gauntlet/targetapp/postgres"
@@ -37,6 +38,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.note(u.ID, "login", 0)
+	s.business.came(u.ID, time.Now())
 	answer(w, http.StatusOK, map[string]string{"token": tok})
 }
 
@@ -73,6 +75,7 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, 0, err)
 		return
 	}
+	s.business.came(id, time.Now())
 	w.Header().Set(seenHeader, at.Seen.String())
 	tok, err := s.sessions.Open(r.Context(), id)
 	if err != nil { // the user is there: a login will do

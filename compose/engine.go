@@ -8,19 +8,22 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/docker/docker/api/types/system"
+	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
 )
 
 // ErrHost means that this machine cannot run a topology as it is: the text says what is missing and how to mend it.
 var ErrHost = errors.New("this machine is not ready")
 
-// minEngine is the oldest Docker Engine that is known to work.
-const minEngine = "20.10"
+// The oldest Docker Engine that is known to work, and its API. The API decides: an engine may give its version any name.
+const (
+	minEngine = "20.10"
+	minAPI    = "1.41"
+)
 
 // diskNeeded is what the images and a run take: about 1.5 GB of images, the rest for databases and logs.
 const diskNeeded = 3 << 30
@@ -69,7 +72,11 @@ func (e *Engine) findEngine(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("docker: %w; start it (systemctl start docker), or join its group (usermod -aG docker $USER), or set DOCKER_HOST", err), api.Close())
 	}
-	if err := checkEngine(info); err != nil {
+	ping, err := api.Ping(ctx)
+	if err != nil {
+		return errors.Join(fmt.Errorf("docker: %w", err), api.Close())
+	}
+	if err := checkEngine(info, ping.APIVersion); err != nil {
 		return errors.Join(err, api.Close())
 	}
 	e.api, e.Version, e.OS, e.Arch, e.Kernel = api, info.ServerVersion, info.OSType, goArch(info.Architecture), info.KernelVersion
@@ -77,13 +84,13 @@ func (e *Engine) findEngine(ctx context.Context) error {
 	return nil
 }
 
-// checkEngine says what keeps this engine from running a topology.
-func checkEngine(info system.Info) error {
+// checkEngine says what keeps this engine, which speaks the API up to a version, from running a topology.
+func checkEngine(info system.Info, apiVersion string) error {
 	if info.OSType != "linux" {
 		return fmt.Errorf("docker: the engine runs %s containers; switch it to Linux containers", info.OSType)
 	}
-	if olderThan(info.ServerVersion, minEngine) {
-		return fmt.Errorf("docker: engine %s is older than %s; upgrade it", info.ServerVersion, minEngine)
+	if versions.LessThan(apiVersion, minAPI) {
+		return fmt.Errorf("docker: engine %s, which speaks API %s, is older than %s (API %s); upgrade it", info.ServerVersion, apiVersion, minEngine, minAPI)
 	}
 	return checkDisk(info.DockerRootDir)
 }
@@ -142,22 +149,6 @@ func findCLI() error {
 		return errors.New("docker: no docker command in PATH; install the client (Debian: docker.io or docker-cli)")
 	}
 	return nil
-}
-
-// olderThan compares dotted versions by their numbers; what is no number counts as 0.
-func olderThan(version, least string) bool {
-	a, b := strings.Split(version, "."), strings.Split(least, ".")
-	for i := range b {
-		var x, y int
-		if i < len(a) {
-			x, _ = strconv.Atoi(a[i])
-		}
-		y, _ = strconv.Atoi(b[i])
-		if x != y {
-			return x < y
-		}
-	}
-	return false
 }
 
 // goArch is Go's name of the architecture that the engine reports.

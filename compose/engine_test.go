@@ -4,24 +4,25 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/docker/docker/api/types/system"
 )
 
-func TestOlderThan(t *testing.T) {
-	tests := []struct {
-		version, least string
-		want           bool
+// The API decides, not what the engine calls itself.
+func TestOldEnginesAreRefused(t *testing.T) {
+	for _, tt := range []struct {
+		version, api string
+		want         string // in the error; "" is none
 	}{
-		{"20.10.24+dfsg1", "20.10", false},
-		{"20.10", "20.10", false},
-		{"19.03.15", "20.10", true},
-		{"20.9.1", "20.10", true},
-		{"28.2.2", "20.10", false},
-		{"29", "20.10", false},
-		{"", "20.10", true},
-	}
-	for _, tt := range tests {
-		if got := olderThan(tt.version, tt.least); got != tt.want {
-			t.Errorf("olderThan(%q, %q) = %v, want %v", tt.version, tt.least, got, tt.want)
+		{"20.10.24+dfsg1", "1.41", ""},
+		{"28.2.2", "1.50", ""},
+		{"library-import", "1.56", ""},
+		{"19.03.15", "1.40", "API 1.40"},
+		{"20.10-rc", "1.9", "older than 20.10"},
+	} {
+		err := checkEngine(system.Info{OSType: "linux", ServerVersion: tt.version, SecurityOptions: nil}, tt.api)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s with API %s: %v, want %q", tt.version, tt.api, err, tt.want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"gauntlet/targetapp/autoscaler"
 	"gauntlet/targetapp/check"
 	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/seed"
@@ -19,7 +20,7 @@ import (
 )
 
 // ErrUsage says that the role or its arguments are wrong.
-var ErrUsage = errors.New("usage: app web | app worker | app seed | app sync | app dead [replay] | app check URL")
+var ErrUsage = errors.New("usage: app web | app worker | app autoscaler | app seed | app sync | app dead [replay] | app check URL")
 
 // memoryLimit is what the collector aims to stay under, in bytes of Go heap and stacks; RSS stays below 64 MiB.
 const memoryLimit = 44 << 20
@@ -39,6 +40,8 @@ func Main(ctx context.Context, args []string, env func(string) string) error {
 		return serve(ctx, args[0], env, log, web.Run)
 	case args[0] == "worker" && len(args) == 1:
 		return serve(ctx, args[0], env, log, worker.Run)
+	case args[0] == "autoscaler" && len(args) == 1:
+		return serve(ctx, args[0], env, log, autoscaler.Run)
 	case args[0] == "sync" && len(args) == 1:
 		return serve(ctx, args[0], env, log, syncer.Run)
 	case args[0] == "dead" && len(args) <= 2 && (len(args) == 1 || args[1] == "replay"):

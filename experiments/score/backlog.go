@@ -20,11 +20,18 @@ type backlog struct {
 	now   map[string]float64 // by queue, as last read
 	depth float64            // most that waited at one time
 	age   float64            // seconds, highest age of the oldest job in the outbox
+
+	undone  float64 // seconds, highest age of the oldest write whose job was not done
+	ageRead bool    // somebody looked for it
 }
 
 func (b *backlog) add(pt probe.Point) {
-	if pt.Metric == probe.QueueAge {
+	switch pt.Metric {
+	case probe.QueueAge:
 		b.age = max(b.age, pt.Value)
+		return
+	case probe.JobAge:
+		b.undone, b.ageRead = max(b.undone, pt.Value), true
 		return
 	}
 	if b.now == nil {
@@ -54,6 +61,9 @@ func pressurePart(h *history.History, pt points) Part {
 	if queue {
 		p.press(pt.queue.known, noQueue, pt.queue.depth, depthThreshold, fmt.Sprintf("up to %.0f jobs waited", pt.queue.depth))
 		p.press(pt.queue.known, noQueue, pt.queue.age, ageThreshold, fmt.Sprintf("a job was in the outbox for up to %.1f s", pt.queue.age))
+		if pt.queue.ageRead { // recordings of before know only the outbox
+			p.press(true, "", pt.queue.undone, ageThreshold, fmt.Sprintf("a job was not done for up to %.1f s", pt.queue.undone))
+		}
 	}
 	if busy, ok := pt.webCPU(); ok && p.Applicable && cpuUtility(busy) < p.Utility.Value {
 		p.Utility, p.X, p.Threshold, p.Quantity = exactly(cpuUtility(busy)), busy, cpuThreshold, fmt.Sprintf("the busiest web node used %.0f %% of its processors", 100*busy)

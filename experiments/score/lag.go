@@ -29,6 +29,7 @@ type points struct {
 	calm     map[string]*mean // the same in the baseline
 	calmCPU  map[string]*mean // processors in use in the baseline, by container
 	asked    map[string]*answers
+	loads    map[int64]float64 // fetches from the database to fill the cache, by second
 	damage   []error
 }
 
@@ -56,7 +57,9 @@ func readPoints(h *history.History, sp span, probes []spec.Probe) points {
 		switch pt.Metric {
 		case probe.ReplicationLag:
 			p.lag(h, pt, back)
-		case probe.QueueDepth, probe.QueueAge:
+		case probe.CacheLoads:
+			p.loaded(pt)
+		case probe.QueueDepth, probe.QueueAge, probe.JobAge:
 			p.queue.add(pt)
 		case probe.WebCPU:
 			p.busy(pt)

@@ -157,16 +157,18 @@ func declareAll(ch *amqp.Channel, copies int) error {
 
 // Message is a job on its way. Attempt counts from 1.
 type Message struct {
-	ID      string
-	Body    []byte
-	Attempt int
-	Trace   string // W3C traceparent, "" if it is not followed
+	ID        string
+	Body      []byte
+	Attempt   int
+	Trace     string    // W3C traceparent, "" if it is not followed
+	Published time.Time // of one that was delivered: when it was handed to the broker, to the millisecond; zero: not told
 }
 
-const attemptHeader, traceHeader = "x-attempt", "traceparent"
+// The protocol's own timestamp counts whole seconds.
+const attemptHeader, traceHeader, publishedHeader = "x-attempt", "traceparent", "x-published-ms"
 
 func (m Message) publishing() amqp.Publishing {
-	headers := amqp.Table{attemptHeader: int64(m.Attempt)}
+	headers := amqp.Table{attemptHeader: int64(m.Attempt), publishedHeader: time.Now().UnixMilli()}
 	if m.Trace != "" {
 		headers[traceHeader] = m.Trace
 	}
@@ -180,7 +182,11 @@ func (m Message) publishing() amqp.Publishing {
 func message(d amqp.Delivery) Message {
 	n, _ := d.Headers[attemptHeader].(int64)
 	parent, _ := d.Headers[traceHeader].(string)
-	return Message{ID: d.MessageId, Body: d.Body, Attempt: max(1, int(n)), Trace: parent}
+	m := Message{ID: d.MessageId, Body: d.Body, Attempt: max(1, int(n)), Trace: parent}
+	if ms, ok := d.Headers[publishedHeader].(int64); ok {
+		m.Published = time.UnixMilli(ms)
+	}
+	return m
 }
 
 // Publisher publishes on a channel of its own. Use it from one goroutine.

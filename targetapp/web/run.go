@@ -41,18 +41,17 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	s := New(cfg.Name, parts.store, parts.router, parts.sessions, log)
 	s.metrics.registry.MustRegister(parts.metrics...)
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
-	s.cacheReads = parts.reads
+	s.cacheReads, s.cacheLoads = parts.reads, parts.loads
 	s.withRegisters(parts.registers)
 	s.withSocial(parts.social)
 	if parts.activity != nil {
 		s.withActivity(parts.activity, parts.recorder)
 	}
-	return serve(ctx, l, s, func(ctx context.Context) error {
-		var g errgroup.Group
-		g.Go(func() error { return parts.run(ctx) })
-		g.Go(func() error { s.business.run(ctx, postgres.Daily{Router: parts.router}, log); return nil })
-		return g.Wait()
+	parts.beside = append(parts.beside, func(ctx context.Context) error {
+		s.business.run(ctx, postgres.Daily{Router: parts.router}, log)
+		return nil
 	})
+	return serve(ctx, l, s, parts.watch)
 }
 
 // serve answers on l until ctx ends. Checks of the databases and the like (watch) go on until the last request is answered.

@@ -8,8 +8,6 @@ import (
 
 	"gauntlet/targetapp/activity"
 	"gauntlet/targetapp/feed"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Stores are those beside the database and the cache.
@@ -53,20 +51,8 @@ func (p *parts) openStores(cfg Config) {
 	if cfg.Activity != "" {
 		p.activity = activity.Open(cfg.Activity, cfg.Region)
 		p.recorder = activity.NewRecorder(p.activity)
+		p.beside = append(p.beside, func(ctx context.Context) error { p.recorder.Run(ctx); return nil })
 		p.metrics = append(p.metrics, p.recorder)
 		p.closers = append(p.closers, p.activity.Close)
 	}
-}
-
-// run does what goes on beside the requests until ctx ends.
-func (p *parts) run(ctx context.Context) error {
-	var g errgroup.Group
-	g.Go(func() error { return p.router.Run(ctx) })
-	if p.recorder != nil {
-		g.Go(func() error {
-			p.recorder.Run(ctx)
-			return nil
-		})
-	}
-	return g.Wait()
 }

@@ -52,6 +52,7 @@ func (w *worker) handle(ctx context.Context, m broker.Message) verdict {
 		tracing.End(span, err)
 		return verdict{outcome: "dead"}
 	}
+	w.observeWait(m)
 	first, err := w.doer.Do(ctx, j)
 	tracing.End(span, err)
 	if err != nil {
@@ -60,6 +61,13 @@ func (w *worker) handle(ctx context.Context, m broker.Message) verdict {
 		w.counts.age.Observe(time.Since(j.Made).Seconds())
 	}
 	return judge(m.Attempt, first, err)
+}
+
+// observeWait notes how long the broker had a job. One that was tried before has waited for its time to come.
+func (w *worker) observeWait(m broker.Message) {
+	if m.Attempt == 1 && !m.Published.IsZero() {
+		w.counts.wait.Observe(max(0, time.Since(m.Published).Seconds()))
+	}
 }
 
 // settle tells the broker. A job that shall be tried again is acknowledged only when the waiting queue has it.

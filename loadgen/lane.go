@@ -207,6 +207,7 @@ func (l *lane) build(ctx context.Context, v values) (*http.Request, error) {
 		Header: make(http.Header, len(l.request.header)+1), Body: body, ContentLength: int64(len(text)),
 	}
 	req.Header.Set("User-Agent", "gauntlet")
+	req.Header.Set(traceHeader, traceParent(l.target.Origin, l.op.Name, l.region, l.target.Start+l.plan.at(v.number)))
 	for name, t := range l.request.header {
 		req.Header.Set(name, t.text(v, false))
 	}

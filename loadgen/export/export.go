@@ -64,13 +64,13 @@ func (o Options) writer(w io.Writer, format string) (put func(loadgen.Sample, ui
 					return err
 				}
 			}
-			return rows.Write(row(s))
+			return rows.Write(o.row(s))
 		}
 		flush = func() error { rows.Flush(); return rows.Error() }
 	case "json":
 		enc := json.NewEncoder(w)
 		put = func(s loadgen.Sample, n uint64) error {
-			return enc.Encode(jsonLine{vegetaResult(*o.result(s, n)), extra(s)})
+			return enc.Encode(jsonLine{vegetaResult(*o.result(s, n)), o.extra(s)})
 		}
 	case "vegeta-csv":
 		enc := vegeta.NewCSVEncoder(w)
@@ -124,6 +124,7 @@ type more struct {
 	Status  int    `json:"status"` // as answered
 	ID      uint64 `json:"id,omitempty"`
 	Server  string `json:"server,omitempty"`
+	Trace   string `json:"trace_id"` // in its traceparent, and in the app's log and spans
 }
 
 type jsonLine struct {
@@ -134,14 +135,18 @@ type jsonLine struct {
 // vegetaResult hides the methods of the library's type, which would write its keys alone.
 type vegetaResult vegeta.Result
 
-func extra(s loadgen.Sample) more {
-	return more{s.Op, s.Class, s.Region, OutcomeName(s.Out), int64(s.Due), int64(s.Sent), int64(s.End), s.Code, s.ID, s.Server}
+func (o Options) extra(s loadgen.Sample) more {
+	return more{s.Op, s.Class, s.Region, OutcomeName(s.Out), int64(s.Due), int64(s.Sent), int64(s.End), s.Code, s.ID, s.Server, o.trace(s)}
 }
 
-var columns = []string{"op", "class", "region", "due_ns", "sent_ns", "end_ns", "latency_ns", "outcome", "status", "error", "id", "server"}
+func (o Options) trace(s loadgen.Sample) string {
+	return loadgen.TraceID(o.Origin, s.Op, s.Region, s.Due)
+}
 
-func row(s loadgen.Sample) []string {
+var columns = []string{"op", "class", "region", "due_ns", "sent_ns", "end_ns", "latency_ns", "outcome", "status", "error", "id", "server", "trace_id"}
+
+func (o Options) row(s loadgen.Sample) []string {
 	whole := func(d time.Duration) string { return strconv.FormatInt(int64(d), 10) }
 	return []string{s.Op, s.Class, s.Region, whole(s.Due), whole(s.Sent), whole(s.End), whole(s.Latency()), OutcomeName(s.Out),
-		strconv.Itoa(s.Code), s.Err, strconv.FormatUint(s.ID, 10), s.Server}
+		strconv.Itoa(s.Code), s.Err, strconv.FormatUint(s.ID, 10), s.Server, o.trace(s)}
 }

@@ -113,7 +113,7 @@ func TestCSV(t *testing.T) {
 	if err != nil || len(rows) != 101 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
-	if got, want := strings.Join(rows[6], ","), "feed,read,,50000000,51000000,56000000,6000000,missed,0,no connection,0,web1"; got != want {
+	if got, want := strings.Join(rows[6], ","), "feed,read,,50000000,51000000,56000000,6000000,missed,0,no connection,0,web1,"+loadgen.TraceID(origin, "feed", "", 50*ms); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -45,6 +45,7 @@ var onlyIn = map[string][]string{
 	"gopkg.in/yaml.v3":                  {"experiments/spec", "compose"},
 	"github.com/prometheus/client_":     {"targetapp", "experiments/probe", "experiments/monitor"},
 	"github.com/prometheus/prometheus":  {"experiments/monitor"},
+	"go.opentelemetry.io":               {"targetapp"},
 	"github.com/anishathalye/porcupine": {"experiments/score"},
 }
 

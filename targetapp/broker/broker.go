@@ -160,21 +160,27 @@ type Message struct {
 	ID      string
 	Body    []byte
 	Attempt int
+	Trace   string // W3C traceparent, "" if it is not followed
 }
 
-const attemptHeader = "x-attempt"
+const attemptHeader, traceHeader = "x-attempt", "traceparent"
 
 func (m Message) publishing() amqp.Publishing {
+	headers := amqp.Table{attemptHeader: int64(m.Attempt)}
+	if m.Trace != "" {
+		headers[traceHeader] = m.Trace
+	}
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: "application/json", MessageId: m.ID, Body: m.Body, Timestamp: time.Now(),
-		Headers: amqp.Table{attemptHeader: int64(m.Attempt)},
+		Headers: headers,
 	}
 }
 
 // message reads what was delivered; a header that is missing or odd is attempt 1.
 func message(d amqp.Delivery) Message {
 	n, _ := d.Headers[attemptHeader].(int64)
-	return Message{ID: d.MessageId, Body: d.Body, Attempt: max(1, int(n))}
+	parent, _ := d.Headers[traceHeader].(string)
+	return Message{ID: d.MessageId, Body: d.Body, Attempt: max(1, int(n)), Trace: parent}
 }
 
 // Publisher publishes on a channel of its own. Use it from one goroutine.

@@ -33,7 +33,11 @@ func TestAttemptTravels(t *testing.T) {
 	if got := message(amqp.Delivery{Headers: p.Headers, MessageId: p.MessageId}); got.Attempt != 3 || got.ID != "7" || p.DeliveryMode != amqp.Persistent {
 		t.Errorf("got %+v from %+v", got, p)
 	}
-	if got := message(amqp.Delivery{}); got.Attempt != 1 {
+	p = Message{ID: "8", Attempt: 1, Trace: "00-a-b-01"}.publishing()
+	if got := message(amqp.Delivery{Headers: p.Headers}); got.Trace != "00-a-b-01" || p.Headers.Validate() != nil {
+		t.Errorf("the trace is %q after its way, want 00-a-b-01", got.Trace)
+	}
+	if got := message(amqp.Delivery{}); got.Attempt != 1 || got.Trace != "" {
 		t.Errorf("without the header: attempt %d, want 1", got.Attempt)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/tracing"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -42,6 +43,11 @@ func NewRing(nodes map[string]string, modulo bool) *Ring {
 	}
 	if modulo {
 		opt.NewConsistentHash = func(up []string) redis.ConsistentHash { return newModulo(up) }
+	}
+	opt.NewClient = func(node *redis.Options) *redis.Client {
+		c := redis.NewClient(node)
+		c.AddHook(tracing.Redis{Store: "cache", Addr: node.Addr})
+		return c
 	}
 	return &Ring{redis.NewRing(opt), pulse}
 }

@@ -58,6 +58,7 @@ func poolConfig(m Member, app string) (*pgxpool.Config, error) {
 	cfg.ConnConfig.BuildContextWatcherHandler = patient
 	cfg.ConnConfig.RuntimeParams["application_name"] = app
 	cfg.ConnConfig.OnNotice = noteWarning
+	cfg.ConnConfig.Tracer = tracer{m.Name}
 	// The monitor resets the pool of a node that fails; a ping before use would only cost a round trip.
 	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	return cfg, nil

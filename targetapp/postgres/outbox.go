@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"gauntlet/targetapp/tracing"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -14,23 +16,33 @@ type Job struct {
 	Kind string    `json:"kind"` // post, signup, photo
 	Ref  string    `json:"ref"`  // what it is about: the id of the post or user, the name of the photo
 	Made time.Time `json:"made"`
+
+	Trace string `json:"-"` // traceparent of the write, "" if it is not followed; the broker carries it in a header
 }
 
 const (
-	oncePostJobSQL  = `with p as (` + onceSQL + `), o as (insert into outbox (kind, ref) select 'post', id::text from p) select id from p`
-	plainPostJobSQL = `with p as (` + plainSQL + `), o as (insert into outbox (kind, ref) select 'post', id::text from p) select id from p`
-	signupJobSQL    = `with u as (` + signupSQL + `), o as (insert into outbox (kind, ref) select 'signup', id::text from u) select id from u`
-	addJobSQL       = `insert into outbox (kind, ref) values ($1, $2)`
+	oncePostJobSQL  = `with p as (` + onceSQL + `), o as (insert into outbox (kind, ref, trace) select 'post', id::text, $5 from p) select id from p`
+	plainPostJobSQL = `with p as (` + plainSQL + `), o as (insert into outbox (kind, ref, trace) select 'post', id::text, $5 from p) select id from p`
+	signupJobSQL    = `with u as (` + signupSQL + `), o as (insert into outbox (kind, ref, trace) select 'signup', id::text, $3 from u) select id from u`
+	addJobSQL       = `insert into outbox (kind, ref, trace) values ($1, $2, $3)`
 	// takeSQL takes what nobody took within the last 5 s: a worker that died with its jobs has taken them in vain.
 	takeSQL = `update outbox set taken = now() where id in (
  select id from outbox where taken is null or taken < now() - interval '5 seconds' order by id limit $1 for update skip locked)
- returning id, kind, ref, made`
+ returning id, kind, ref, made, coalesce(trace, '')`
 	dropSQL = `delete from outbox where id = any($1)`
 	// effectSQL only counts for a job that had its effect, but waits for the synchronous standby all the same: the first
 	// attempt may have committed on the primary only. xmax is 0 in a row that was just made.
 	effectSQL      = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) on conflict (job) do update set deliveries = effects.deliveries + 1 returning xmax = 0`
 	naiveEffectSQL = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) returning true`
 )
+
+// parent is the traceparent that goes with a job; nil, which takes no room, if it is not followed.
+func parent(ctx context.Context) *string {
+	if s := tracing.Parent(ctx); s != "" {
+		return &s
+	}
+	return nil
+}
 
 // Outbox is the workers' view of the database.
 type Outbox struct {
@@ -44,7 +56,7 @@ type none struct{}
 
 // AddJob puts a job into the outbox that belongs to no other write.
 func (o *Outbox) AddJob(ctx context.Context, kind, ref string) error {
-	return o.exec(ctx, false, addJobSQL, kind, ref)
+	return o.exec(ctx, false, addJobSQL, kind, ref, parent(ctx))
 }
 
 // Take returns up to n jobs, which no other worker gets for 5 s.

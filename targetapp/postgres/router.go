@@ -221,6 +221,8 @@ type PoolStat struct {
 	Acquired, Idle, Max      int32 // connections
 	Acquires, EmptyAcquires  int64 // since the start; the latter had to wait
 	CanceledAcquires, Opened int64
+	Behind                   time.Duration // age of the oldest change that a replica does not show
+	BehindKnown              bool          // false also of the primary
 }
 
 // Stats returns the state of all pools, in the order of the members.
@@ -230,7 +232,8 @@ func (r *Router) Stats() []PoolStat {
 	for i, n := range r.nodes {
 		s := n.pool.Stat()
 		all = append(all, PoolStat{n.Name, views[i].Up, s.AcquiredConns(), s.IdleConns(), s.MaxConns(),
-			s.AcquireCount(), s.EmptyAcquireCount(), s.CanceledAcquireCount(), s.NewConnsCount()})
+			s.AcquireCount(), s.EmptyAcquireCount(), s.CanceledAcquireCount(), s.NewConnsCount(),
+			views[i].Behind, views[i].Up && views[i].Recovery && views[i].BehindSet})
 	}
 	return all
 }

@@ -94,14 +94,14 @@ type made struct {
 // AddPost writes a post and returns its id, or that of the first attempt if p's op id was seen before.
 func (s *Store) AddPost(ctx context.Context, p NewPost) (int64, Where, error) {
 	again := s.Idempotent && p.OpID != nil
-	once, plain := onceSQL, plainSQL
+	once, plain, args := onceSQL, plainSQL, []any{p.UserID, p.Text, p.OpID, s.App}
 	if s.Jobs {
-		once, plain = oncePostJobSQL, plainPostJobSQL
+		once, plain, args = oncePostJobSQL, plainPostJobSQL, append(args, parent(ctx))
 	}
 	return addRow(ctx, s.Router, again, func(ctx context.Context, c *pgxpool.Conn) (id int64, err error) {
 		if !again {
-			err = c.QueryRow(ctx, plain, p.UserID, p.Text, p.OpID, s.App).Scan(&id)
-		} else if err = c.QueryRow(ctx, once, p.UserID, p.Text, p.OpID, s.App).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
+			err = c.QueryRow(ctx, plain, args...).Scan(&id)
+		} else if err = c.QueryRow(ctx, once, args...).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
 			err = c.QueryRow(ctx, repeatSQL, p.OpID).Scan(&id)
 		}
 		return id, err
@@ -110,12 +110,12 @@ func (s *Store) AddPost(ctx context.Context, p NewPost) (int64, Where, error) {
 
 // AddUser signs up a user with a password hash and returns the new id.
 func (s *Store) AddUser(ctx context.Context, name, hash string) (int64, Where, error) {
-	sql := signupSQL
+	sql, args := signupSQL, []any{name, hash}
 	if s.Jobs {
-		sql = signupJobSQL
+		sql, args = signupJobSQL, append(args, parent(ctx))
 	}
 	return addRow(ctx, s.Router, false, func(ctx context.Context, c *pgxpool.Conn) (id int64, err error) {
-		err = c.QueryRow(ctx, sql, name, hash).Scan(&id)
+		err = c.QueryRow(ctx, sql, args...).Scan(&id)
 		return id, err
 	})
 }

@@ -32,8 +32,9 @@ create table if not exists users (id bigint primary key, name text, password_has
 create sequence if not exists users_signup start 1000000;
 create table if not exists posts (id bigserial primary key, user_id bigint, text text, created_at timestamptz default now(), op_id bigint, served_by text);
 create table if not exists registers (key bigint primary key, value bigint not null);
+create table if not exists daily_users (day date, user_id bigint, primary key (day, user_id));
 create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);
-create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz);
+create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz, trace text);
 create table if not exists effects (id bigserial primary key, job bigint, kind text, ref text, worker text, at timestamptz default now(), deliveries int not null default 1);`
 
 // Only the unique index makes a repeated write recognisable; the naive variant lets repetitions through.

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gauntlet/targetapp/tracing"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 )
@@ -43,11 +45,13 @@ type known struct {
 
 // OpenShared prepares connections to the master called name, without connecting.
 func OpenShared(sentinels []string, name string) *Shared {
-	return newShared(redis.NewFailoverClient(&redis.FailoverOptions{
+	c := redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName: name, SentinelAddrs: sentinels,
 		DialTimeout: storeLimit * 2 / 3, ReadTimeout: storeLimit, WriteTimeout: storeLimit, PoolTimeout: storeLimit,
 		DialerRetries: 1, MaxRetries: -1, PoolSize: poolSize, ContextTimeoutEnabled: true, Protocol: 2,
-	}))
+	})
+	c.AddHook(tracing.Redis{Store: "sessions"})
+	return newShared(c)
 }
 
 func newShared(c redis.UniversalClient) *Shared { return &Shared{client: c, known: map[string]known{}} }

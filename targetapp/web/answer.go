@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"gauntlet/targetapp/logs"
@@ -61,11 +60,11 @@ func (s *Server) logError(r *http.Request, user int64, code int, err error) {
 	if !ok {
 		return
 	}
-	id := ""
+	ids := logs.From(r.Context())
 	if user != 0 {
-		id = strconv.FormatInt(user, 10)
+		ids.User = strconv.FormatInt(user, 10)
 	}
-	ctx := logs.With(r.Context(), logs.IDs{Request: requestID(r), User: id, Trace: traceID(r)})
+	ctx := logs.With(r.Context(), ids)
 	s.log.LogAttrs(ctx, slog.LevelError, r.Method+" "+r.URL.Path+": "+err.Error(), slog.Int("code", code), slog.Int("held_back", held))
 }
 
@@ -75,13 +74,4 @@ func requestID(r *http.Request) string {
 		return id
 	}
 	return strconv.FormatUint(rand.Uint64(), 16)
-}
-
-// traceID is that of the header traceparent (W3C Trace Context), "" if the request is not traced.
-func traceID(r *http.Request) string {
-	f := strings.Split(r.Header.Get("traceparent"), "-")
-	if len(f) != 4 || len(f[1]) != 32 {
-		return ""
-	}
-	return f[1]
 }

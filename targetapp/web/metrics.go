@@ -70,11 +70,12 @@ var (
 	descWaits    = desc("app_pool_waits_total", "Connections for which a request had to wait.")
 	descGivenUp  = desc("app_pool_given_up_total", "Requests that gave up waiting for a connection.")
 	descOpened   = desc("app_pool_opened_total", "Connections opened.")
+	descLag      = desc("app_database_lag_seconds", "Age of the oldest change that a replica does not show; not there while that is unknown.")
 )
 
 // Describe implements prometheus.Collector.
 func (d databases) Describe(ch chan<- *prometheus.Desc) {
-	for _, x := range []*prometheus.Desc{descUp, descPrimary, descAcquired, descIdle, descMax, descAcquires, descWaits, descGivenUp, descOpened} {
+	for _, x := range []*prometheus.Desc{descUp, descPrimary, descAcquired, descIdle, descMax, descAcquires, descWaits, descGivenUp, descOpened, descLag} {
 		ch <- x
 	}
 }
@@ -98,6 +99,9 @@ func (d databases) Collect(ch chan<- prometheus.Metric) {
 		counter(descWaits, s.EmptyAcquires)
 		counter(descGivenUp, s.CanceledAcquires)
 		counter(descOpened, s.Opened)
+		if s.BehindKnown {
+			gauge(descLag, s.Behind.Seconds())
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"gauntlet/targetapp/postgres"
 )
@@ -92,8 +93,10 @@ func (s *Server) user(w http.ResponseWriter, r *http.Request) (int64, bool) {
 	user, err := s.sessions.User(r.Context(), bearer)
 	if err != nil {
 		s.noSession(w, r, err)
+		return 0, false
 	}
-	return user, err == nil
+	s.business.came(user, time.Now())
+	return user, true
 }
 
 func opID(r *http.Request) (*int64, error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/photo"
+	"gauntlet/targetapp/postgres"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -42,7 +43,12 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
 	s.cacheReads = parts.reads
 	s.withRegisters(parts.registers)
-	return serve(ctx, l, s, parts.router.Run)
+	return serve(ctx, l, s, func(ctx context.Context) error {
+		var g errgroup.Group
+		g.Go(func() error { return parts.router.Run(ctx) })
+		g.Go(func() error { s.business.run(ctx, postgres.Daily{Router: parts.router}, log); return nil })
+		return g.Wait()
+	})
 }
 
 // serve answers on l until ctx ends. Checks of the databases (watch) go on until the last request is answered.

@@ -55,7 +55,9 @@ type Server struct {
 	sessions Sessions
 	log      *slog.Logger
 	errors   logs.Throttle
+	late     logs.Throttle // spans of requests that were not drawn
 	metrics  *metrics
+	business *business
 	mux      *http.ServeMux
 	reads    *gate
 	checks   []func(context.Context) error // of what the node cannot be ready without, beside the database
@@ -70,8 +72,9 @@ type Server struct {
 // New returns the handler of the web node name.
 func New(name string, store Store, routes Routes, sessions Sessions, log *slog.Logger) *Server {
 	s := &Server{name: name, store: store, routes: routes, sessions: sessions, log: log, mux: http.NewServeMux(), reads: newGate(maxReads)}
-	s.errors = logs.Throttle{PerSecond: 5}
-	s.metrics = newMetrics(routes)
+	s.errors, s.late = logs.Throttle{PerSecond: 5}, logs.Throttle{PerSecond: 5}
+	s.metrics, s.business = newMetrics(routes), newBusiness()
+	s.metrics.registry.MustRegister(s.business)
 	writes, logins := newGate(maxWrites), newGate(maxLogins)
 	s.handle("GET /{$}", "page", s.reads, s.page)
 	s.handle("GET /feed", "feed", s.reads, s.feed)
@@ -113,7 +116,13 @@ func (s *Server) handle(pattern, op string, g *gate, h http.HandlerFunc) {
 	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		rec := &recorder{ResponseWriter: w, code: http.StatusOK}
-		defer func() { count(rec.code, time.Since(began)) }()
+		r, end := s.follow(r, pattern, g != nil)
+		defer func() {
+			took := time.Since(began)
+			count(rec.code, took)
+			s.business.answered(op, rec.code)
+			end(rec.code, took)
+		}()
 		if !g.enter() {
 			s.metrics.shed(op)
 			noEffect(rec)

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"gauntlet/targetapp/password"
 	"gauntlet/targetapp/postgres"
@@ -36,6 +37,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.noSession(w, r, err)
 		return
 	}
+	s.business.came(u.ID, time.Now())
 	answer(w, http.StatusOK, map[string]string{"token": tok})
 }
 
@@ -72,6 +74,7 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, 0, err)
 		return
 	}
+	s.business.came(id, time.Now())
 	w.Header().Set(seenHeader, at.Seen.String())
 	tok, err := s.sessions.Open(r.Context(), id)
 	if err != nil { // the user is there: a login will do

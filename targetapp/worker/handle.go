@@ -8,7 +8,12 @@ import (
 
 	"gauntlet/targetapp/broker"
 	"gauntlet/targetapp/jobs"
+	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/tracing"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // doLimit bounds one job.
@@ -38,12 +43,17 @@ func judge(attempt int, first bool, err error) verdict {
 func (w *worker) handle(ctx context.Context, m broker.Message) verdict {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), doLimit)
 	defer cancel()
+	ctx = logs.With(ctx, logs.IDs{Request: "job " + m.ID})
+	ctx, span := tracing.Follow(ctx, tracer(), m.Trace, "process "+broker.Work, trace.SpanKindConsumer, append(messaging(m.ID), attribute.Int("app.job.attempt", m.Attempt))...)
 	var j postgres.Job
 	if err := json.Unmarshal(m.Body, &j); err != nil || j.ID == 0 {
-		w.warn(ctx, "a message is no job", errors.Join(err, jobs.ErrHopeless))
+		err = errors.Join(err, jobs.ErrHopeless)
+		w.warn(ctx, "a message is no job", err)
+		tracing.End(span, err)
 		return verdict{outcome: "dead"}
 	}
 	first, err := w.doer.Do(ctx, j)
+	tracing.End(span, err)
 	if err != nil {
 		w.warn(ctx, "job "+m.ID, err)
 	} else {

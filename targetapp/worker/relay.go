@@ -37,14 +37,18 @@ func relay(ctx context.Context, from Outbox, to Publisher) (int, error) {
 		return 0, err
 	}
 	var all []broker.Message
+	under := sending{}
 	for _, j := range jobs {
 		body, err := json.Marshal(j)
 		if err != nil {
 			return 0, fmt.Errorf("job %d: %w", j.ID, err)
 		}
-		all = append(all, broker.Message{ID: strconv.FormatInt(j.ID, 10), Body: body, Attempt: 1})
+		m := broker.Message{ID: strconv.FormatInt(j.ID, 10), Body: body, Attempt: 1}
+		m.Trace = under.begin(ctx, m.ID, j.Trace)
+		all = append(all, m)
 	}
 	confirmed, err := to.Publish(ctx, all)
+	under.end(confirmed)
 	var ids []int64
 	for _, c := range confirmed {
 		id, e := strconv.ParseInt(c, 10, 64)

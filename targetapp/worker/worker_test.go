@@ -32,11 +32,16 @@ func (f *fakeOutbox) Drop(_ context.Context, ids []int64) error {
 type fakePublisher struct {
 	lose string // the id of a message that is not confirmed
 	got  []string
+
+	traces []string
 }
 
 func (f *fakePublisher) Publish(_ context.Context, all []broker.Message) (confirmed []string, err error) {
 	for _, m := range all {
 		f.got = append(f.got, m.ID)
+		if m.Trace != "" {
+			f.traces = append(f.traces, m.Trace)
+		}
 		if m.ID == f.lose {
 			err = broker.ErrUnconfirmed
 			continue
@@ -52,6 +57,9 @@ func TestRelayDropsOnlyWhatIsConfirmed(t *testing.T) {
 	n, err := relay(t.Context(), from, to)
 	if n != 3 || !errors.Is(err, broker.ErrUnconfirmed) || !slices.Equal(from.dropped, []int64{1, 3}) || len(to.got) != 3 {
 		t.Errorf("%d jobs, %v, dropped %v, published %v; want 3, ErrUnconfirmed, dropped 1 and 3", n, err, from.dropped, to.got)
+	}
+	if n := len(to.traces); n != 0 {
+		t.Errorf("%d messages carry a trace of jobs that are not followed", n)
 	}
 	from = &fakeOutbox{err: postgres.ErrNoEffect}
 	if n, err := relay(t.Context(), from, to); n != 0 || !errors.Is(err, postgres.ErrNoEffect) {

@@ -5,11 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/session"
+	"gauntlet/targetapp/token"
 	"gauntlet/targetapp/tracing"
 )
 
@@ -69,5 +74,31 @@ func TestHealthChecksAreNotFollowed(t *testing.T) {
 	}
 	if n := strings.Count(out.String(), "\n"); n != 1 || !strings.Contains(out.String(), `"http.route","value":{"stringValue":"GET /feed"}`) {
 		t.Errorf("%d spans: %s, want that of the feed", n, out.String())
+	}
+}
+
+// BenchmarkRequest is what the handler of a feed takes without tracing, and with shares of requests followed.
+func BenchmarkRequest(b *testing.B) {
+	signer, err := token.NewSigner("0123456789abcdef")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, ratio := range []float64{-1, 0, 0.01, 1} {
+		b.Run(fmt.Sprintf("ratio=%g", ratio), func(b *testing.B) {
+			if ratio >= 0 {
+				stop, err := tracing.Start(b.Context(), tracing.Config{Ratio: ratio}, "web", "web1", io.Discard)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer stop(context.Background())
+			}
+			s := New("web1", &fakeStore{}, &fakeRoutes{}, session.Signed{Signer: signer}, slog.New(slog.DiscardHandler))
+			b.ReportAllocs()
+			for n := uint64(0); b.Loop(); n++ {
+				r := httptest.NewRequest("GET", "/feed", nil)
+				r.Header.Set("traceparent", fmt.Sprintf("00-%016x%016x-00000000000000aa-00", 1, n*0x9e3779b97f4a7c15))
+				s.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
 	}
 }

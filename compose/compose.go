@@ -23,6 +23,10 @@ type Topology struct {
 	Entry    string   // service and container port that clients talk to, such as "lb:80"
 	Sync     bool     // promises that no acknowledged write is lost
 	Mutant   bool     // made to fail a check; left out of lists unless asked for
+	Overlays []string // laid over it, such as "observability"
+
+	overlay bool              // none by itself
+	scraped map[string]scrape // services that say where their metrics are
 }
 
 // Container is a started container and how to reach it from the host.

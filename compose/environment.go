@@ -29,8 +29,8 @@ const envPortBase = "GAUNTLET_PORT_BASE"
 var ErrPort = errors.New("port")
 
 // environment is what the topology's files refer to: images, the network's first three numbers and the host ports.
-func (e *Engine) environment(ctx context.Context, t Topology, base int) ([]string, error) {
-	base, err := portBase(base)
+func (e *Engine) environment(ctx context.Context, t Topology, opt Options) ([]string, error) {
+	base, err := portBase(opt.PortBase)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +51,13 @@ func (e *Engine) environment(ctx context.Context, t Topology, base int) ([]strin
 	}
 	for offset, port := range ports {
 		env = append(env, fmt.Sprintf("GAUNTLET_PORT_%s=%d", offset, port))
+	}
+	if len(t.Overlays) > 0 {
+		config, err := t.prometheus(prefix, cmp.Or(opt.Scrape, defaultScrape))
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, "GAUNTLET_RULES="+opt.Rules, "GAUNTLET_PROMETHEUS="+config)
 	}
 	slices.Sort(env)
 	return env, nil

@@ -2,11 +2,8 @@ package compose
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,37 +59,6 @@ func describe(c container.Summary, replicas int) Container {
 		}
 	}
 	return out
-}
-
-// logLimit is how many lines of each container's log are kept.
-const logLimit = "20000"
-
-// Logs writes the end of each container's log into dir/<name>.log.
-func (s *Stack) Logs(ctx context.Context, dir string) error {
-	on, err := s.all(ctx)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	errs := make([]error, len(on))
-	each(len(on), func(i int) { errs[i] = s.log(ctx, on[i], filepath.Join(dir, on[i].Name+".log")) })
-	return errors.Join(errs...)
-}
-
-func (s *Stack) log(ctx context.Context, c Container, file string) error {
-	r, err := s.engine.api.ContainerLogs(ctx, c.ID, container.LogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Tail: logLimit})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	_, err = stdcopy.StdCopy(f, f, r)
-	return errors.Join(err, f.Close())
 }
 
 // logTail is the end of a container's log, for errors.

@@ -21,9 +21,13 @@ var long = flag.Bool("long", false, "start every topology, not only a small one"
 func TestComposeReadsEveryTopology(t *testing.T) {
 	e := engine(t)
 	dir := t.TempDir()
-	for _, top := range All() {
+	for _, top := range withOverlays(t) {
 		args := append([]string{}, e.compose[1:]...)
-		env := []string{"GAUNTLET_NET=10.213.9"}
+		config, err := top.prometheus("10.213.9", defaultScrape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := []string{"GAUNTLET_NET=10.213.9", "GAUNTLET_PROMETHEUS=" + config, "GAUNTLET_RULES=several\nlines {{ $value }}"}
 		for _, name := range top.Files {
 			text, err := files.ReadFile(name)
 			if err != nil {

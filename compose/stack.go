@@ -28,6 +28,9 @@ type Options struct {
 	Project  string       // Compose project; "": "gauntlet-" and the topology's name
 	PortBase int          // first host port to publish on; 0: $GAUNTLET_PORT_BASE, else DefaultPortBase
 	Log      func(string) // told what is done
+
+	Rules  string        // rule file of the overlay observability
+	Scrape time.Duration // how often its Prometheus looks; 0: every 5 s
 }
 
 // Stack is a topology that was started.
@@ -63,7 +66,7 @@ func (s *Stack) start(ctx context.Context, opt Options) error {
 			return err
 		}
 	}
-	env, err := s.engine.environment(ctx, s.Topology, opt.PortBase)
+	env, err := s.engine.environment(ctx, s.Topology, opt)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type meta struct {
 	Entry   string
 	Sync    *bool
 	Mutant  bool
+	Overlay bool
 	Roles   []string
 }
 
@@ -27,8 +28,9 @@ type meta struct {
 type composeFile struct {
 	Meta     meta `yaml:"x-gauntlet"`
 	Services map[string]struct {
-		Image  string
-		Labels map[string]string
+		Image    string
+		Labels   map[string]string
+		Networks yaml.Node
 	}
 }
 
@@ -44,7 +46,9 @@ func All() []Topology {
 		if err != nil {
 			panic(fmt.Sprintf("embedded topology %s: %v", file, err)) // a test reads each
 		}
-		out = append(out, t)
+		if !t.overlay {
+			out = append(out, t)
+		}
 	}
 	slices.SortFunc(out, func(a, b Topology) int { return strings.Compare(a.Name, b.Name) })
 	return out
@@ -100,13 +104,13 @@ func read(name string) (Topology, error) {
 	if err := yaml.Unmarshal(text, &f); err != nil {
 		return Topology{}, err
 	}
-	t := Topology{}
+	t := Topology{scraped: map[string]scrape{}}
 	if f.Meta.Base != "" {
 		if t, err = read(f.Meta.Base); err != nil {
 			return Topology{}, err
 		}
 	}
-	t.Name, t.Summary, t.Mutant = name, f.Meta.Summary, f.Meta.Mutant
+	t.Name, t.Summary, t.Mutant, t.overlay = name, f.Meta.Summary, f.Meta.Mutant, f.Meta.Overlay
 	t.Files = append(t.Files, name+".yaml")
 	if f.Meta.Entry != "" {
 		t.Entry = f.Meta.Entry
@@ -128,6 +132,9 @@ func (t *Topology) addServices(f composeFile) {
 		t.Targets = appendNew(t.Targets, strings.ToLower(target))
 		t.Tiers = appendNew(t.Tiers, s.Labels[LabelTier])
 		t.Services = appendNew(t.Services, name)
+		if where := s.Labels[LabelMetrics]; where != "" {
+			t.scraped[name] = scrape{s.Labels[LabelTier], where, address(name, &s.Networks)}
+		}
 	}
 }
 

@@ -114,8 +114,22 @@ func laid(t *testing.T, top Topology) map[string]service {
 	return out
 }
 
-func TestServicesAreWholeAndBounded(t *testing.T) {
+// withOverlays are all topologies, each with everything laid over it.
+func withOverlays(t *testing.T) []Topology {
+	t.Helper()
+	var out []Topology
 	for _, top := range All() {
+		over, err := top.With(Overlays()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, over)
+	}
+	return out
+}
+
+func TestServicesAreWholeAndBounded(t *testing.T) {
+	for _, top := range withOverlays(t) {
 		taken := map[string]string{} // addresses and ports
 		for name, s := range laid(t, top) {
 			where := top.Name + ": " + name

@@ -21,6 +21,7 @@ type runFlags struct {
 	seed     int64
 	repeat   int
 	portBase int
+	with     []string
 	keep     bool
 	dryRun   bool
 	json     bool
@@ -51,6 +52,7 @@ Everything is recorded into runs/<experiment>/<topology>/<UTC time>/. The exit c
 	fs.Int64Var(&f.seed, "seed", -1, "seed to use instead of the experiment's own (0 or more)")
 	fs.IntVar(&f.repeat, "repeat", 1, "how often to run each experiment, 1 to 100")
 	fs.IntVar(&f.portBase, "port-base", 0, "first host port to publish on (default $GAUNTLET_PORT_BASE, else the topology's own)")
+	fs.StringSliceVar(&f.with, "with", nil, withUsage())
 	fs.BoolVar(&f.keep, "keep", false, "leave the topology running")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "print the plan and start nothing")
 	fs.BoolVar(&f.json, "json", false, "print the cards as JSON")
@@ -120,7 +122,7 @@ func runOnce(ctx context.Context, eng *compose.Engine, e spec.Experiment, f runF
 		p.Say(fmt.Sprintf("run %d of %d", n+1, f.repeat))
 	}
 	dir, runErr := run.Experiment(ctx, e, eng, run.Options{
-		Out: f.out, State: undoDir(), Keep: f.keep, PortBase: f.portBase, Version: version(), Observer: p,
+		Out: f.out, State: undoDir(), Keep: f.keep, PortBase: f.portBase, With: f.with, Version: version(), Observer: p,
 	})
 	p.clear()
 	if dir == "" {

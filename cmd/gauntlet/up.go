@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -15,29 +16,44 @@ import (
 )
 
 func upCommand() *cobra.Command {
-	var portBase int
+	var opt run.Options
 	cmd := &cobra.Command{
 		Use:   "up TOPOLOGY",
 		Short: "Start a topology and leave it running",
 		Example: `  gauntlet up replicated
-  gauntlet up replicated --port-base 19000`,
+  gauntlet up replicated --port-base 19000
+  gauntlet up queued --with observability`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return up(cmd.Context(), args[0], portBase) },
+		RunE: func(cmd *cobra.Command, args []string) error { return up(cmd.Context(), args[0], opt) },
 	}
-	cmd.Flags().IntVar(&portBase, "port-base", 0, "first host port to publish on (default $GAUNTLET_PORT_BASE, else the topology's own)")
+	cmd.Flags().StringSliceVar(&opt.With, "with", nil, withUsage())
+	cmd.Flags().Float64Var(&opt.Scale, "time-scale", 1, "divide all times of the overlay's alert rules by this, 1 or more")
+	cmd.Flags().IntVar(&opt.PortBase, "port-base", 0, "first host port to publish on (default $GAUNTLET_PORT_BASE, else the topology's own)")
 	return cmd
 }
 
-func up(ctx context.Context, name string, portBase int) error {
+// withUsage names the overlays.
+func withUsage() string {
+	return "lay something over the topology: " + strings.Join(compose.Overlays(), ", ")
+}
+
+func up(ctx context.Context, name string, opt run.Options) error {
+	if opt.Scale < 1 {
+		return fmt.Errorf("--time-scale %g: 1 or more; 10 makes of 5 minutes half a minute", opt.Scale)
+	}
 	t, err := compose.Lookup(name)
 	if err != nil {
+		return err
+	}
+	if t, err = t.With(opt.With...); err != nil {
 		return err
 	}
 	eng, err := compose.Check(ctx)
 	if err != nil {
 		return err
 	}
-	stack, err := run.Up(ctx, eng, t, run.Options{PortBase: portBase, Observer: newProgress(os.Stderr)})
+	opt.Observer = newProgress(os.Stderr)
+	stack, err := run.Up(ctx, eng, t, opt)
 	if err != nil && stack != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 		defer cancel()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"gauntlet/chaos/docker"
@@ -18,11 +19,13 @@ import (
 
 // Options are what a run needs beside the experiment.
 type Options struct {
-	Out      string // folder of all runs, "runs" by default
-	State    string // folder of the undo logs
-	Keep     bool   // leave the topology running
-	PortBase int    // first host port to publish on; 0: the default
-	Version  string // of Gauntlet, for the record
+	Out      string   // folder of all runs, "runs" by default
+	State    string   // folder of the undo logs
+	Keep     bool     // leave the topology running
+	PortBase int      // first host port to publish on; 0: the default
+	With     []string // overlays of the topology
+	Scale    float64  // divides the times of the overlay's alert rules; 0: as 1
+	Version  string   // of Gauntlet, for the record
 	Observer Observer
 }
 
@@ -78,6 +81,10 @@ func (r *runner) up(ctx context.Context) error {
 	if r.topology, err = compose.Lookup(r.exp.Topology); err != nil {
 		return err
 	}
+	if r.topology, err = r.topology.With(r.opt.With...); err != nil {
+		return err
+	}
+	r.opt.Scale = r.exp.Scale
 	s, err := Up(ctx, r.engine, r.topology, r.opt)
 	if s != nil {
 		r.stack, r.project = s, s.Project
@@ -98,8 +105,12 @@ func Up(ctx context.Context, eng *compose.Engine, t compose.Topology, opt Option
 	if err := eng.Build(ctx, t, opt.Observer.Say); err != nil {
 		return nil, err
 	}
-	opt.Observer.Say(fmt.Sprintf("starting topology %s", t.Name))
-	stack, err := eng.Up(ctx, t, compose.Options{PortBase: opt.PortBase, Log: opt.Observer.Say})
+	beside, err := opt.options(t)
+	if err != nil {
+		return nil, err
+	}
+	opt.Observer.Say(strings.Join(append([]string{"starting topology " + t.Name}, t.Overlays...), " with "))
+	stack, err := eng.Up(ctx, t, beside)
 	if err != nil {
 		return stack, err
 	}
@@ -131,12 +142,15 @@ func (r *runner) record(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("recording: %w", err), w.Close(history.End{}))
 	}
 	rec.Phase(history.PhaseStart{Name: "up"})
+	if over := r.topology.Overlays; len(over) > 0 {
+		rec.note(history.NoteInfo, "with "+strings.Join(over, ", ")+" beside it, on the same processors")
+	}
 	planned, err := r.observe(ctx, rec)
 	r.logs(ctx, rec)
 	return errors.Join(err, w.Close(history.End{At: rec.now(), Planned: planned}))
 }
 
-// logs keeps what the containers printed.
+// logs keeps what the containers printed, and the spans that are in it.
 func (r *runner) logs(ctx context.Context, rec *recorder) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
@@ -144,8 +158,12 @@ func (r *runner) logs(ctx context.Context, rec *recorder) {
 	if !ok {
 		return // the user's own containers: docker compose logs shows them
 	}
-	if err := s.Logs(ctx, filepath.Join(r.dir, "logs")); err != nil {
+	cut, err := s.Collect(ctx, r.dir)
+	if err != nil {
 		rec.note(history.NoteInfo, "container logs are incomplete: "+err.Error())
+	}
+	if len(cut) > 0 {
+		rec.note(history.NoteInfo, fmt.Sprintf("of the logs of %s only the last %d lines are kept", strings.Join(cut, ", "), compose.LogLines))
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +182,31 @@ func TestNobodyWaitsForTheReader(t *testing.T) {
 	close(out.until)
 	if err := stop(context.Background()); err != nil {
 		t.Error(err)
+	}
+}
+
+// With an endpoint spans go there and nowhere else, and one that is gone keeps nobody.
+func TestSpansGoToACollector(t *testing.T) {
+	var paths []string
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { paths = append(paths, r.Method+" "+r.URL.Path) }))
+	for range 2 {
+		var out bytes.Buffer
+		stop, err := Start(t.Context(), Config{Ratio: 1, Endpoint: collector.URL}, "web", "web1", &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, span := otel.Tracer("test").Start(t.Context(), "x")
+		span.End()
+		if err := stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if out.Len() > 0 {
+			t.Errorf("printed %q", out.String())
+		}
+		collector.Close()
+	}
+	if !slices.Equal(paths, []string{"POST /v1/traces"}) {
+		t.Errorf("the collector was asked for %v, want one batch of spans", paths)
 	}
 }
 

@@ -16,7 +16,7 @@ func TestMainUsage(t *testing.T) {
 }
 
 func TestMainNeedsConfig(t *testing.T) {
-	for _, role := range []string{"web", "seed", "worker", "dead"} {
+	for _, role := range []string{"web", "seed", "worker", "dead", "sync"} {
 		if err := Main(t.Context(), []string{role}, func(string) string { return "" }); err == nil {
 			t.Errorf("%s without configuration ended well", role)
 		}

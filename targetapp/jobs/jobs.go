@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"gauntlet/targetapp/feed"
 	"gauntlet/targetapp/photo"
 	"gauntlet/targetapp/postgres"
 )
@@ -21,13 +22,13 @@ import (
 // Delays before a job that failed is tried again. After the last it is laid aside.
 var Delays = []time.Duration{500 * time.Millisecond, 2 * time.Second, 8 * time.Second}
 
-// patience is how often a job is tried while the database is the reason: with the last delay, for about five minutes.
+// patience is how often a job is tried while the database or the feed's store is the reason: with the last delay, for about five minutes.
 const patience = 40
 
-// Next is the delay after a job failed with err for the attempt-th time, from 1; false if it shall be laid aside. An outage of the
-// database is not the job's fault.
+// Next is the delay after a job failed with err for the attempt-th time, from 1; false if it shall be laid aside. An outage of
+// a store is not the job's fault.
 func Next(attempt int, err error) (time.Duration, bool) {
-	outage := errors.Is(err, postgres.ErrNoEffect) || errors.Is(err, context.DeadlineExceeded)
+	outage := errors.Is(err, postgres.ErrNoEffect) || errors.Is(err, feed.ErrStore) || errors.Is(err, context.DeadlineExceeded)
 	switch {
 	case attempt < 1 || errors.Is(err, ErrHopeless):
 		return 0, false
@@ -47,27 +48,48 @@ type Recorder interface {
 	Record(ctx context.Context, j postgres.Job) (first bool, err error)
 }
 
+// Lists are the feed and the leaderboard of another store; feed.Keeper keeps them. Do may be repeated.
+type Lists interface {
+	Do(ctx context.Context, kind, ref string) error
+}
+
 // Doer does jobs.
 type Doer struct {
 	Record Recorder
 	Album  photo.Album
+	Lists  Lists // nil: none
 
 	shrinking sync.Mutex // one photo at a time: unpacked it may take 32 MiB
 }
 
-// Do does a job. The message to the followers of a post and the welcome of a new user are their record; a photo is made small.
-// first is false if the job had been done before.
+// Do does a job. The messages to the followers of a post and to the author of what was commented and the welcome of a new user are
+// their record; a photo is made small.
+// first is false if the job had been done before; of the lists nobody knows: doing them again changes nothing.
 func (d *Doer) Do(ctx context.Context, j postgres.Job) (first bool, err error) {
 	switch j.Kind {
-	case "post", "signup":
+	case "post", "comment", "signup":
 	case "photo":
 		if err := d.shrink(j.Ref); err != nil {
 			return false, err
 		}
+	case "feed", "leaderboard":
+		return true, d.list(ctx, j)
 	default:
 		return false, fmt.Errorf("%w: kind %q", ErrHopeless, j.Kind)
 	}
 	return d.Record.Record(ctx, j)
+}
+
+// list brings the feed or the leaderboard to what the database says now.
+func (d *Doer) list(ctx context.Context, j postgres.Job) error {
+	if d.Lists == nil {
+		return fmt.Errorf("%w: kind %q, and no store is configured for it", ErrHopeless, j.Kind)
+	}
+	err := d.Lists.Do(ctx, j.Kind, j.Ref)
+	if errors.Is(err, feed.ErrKind) || errors.Is(err, postgres.ErrNotFound) {
+		return fmt.Errorf("%w: %w", ErrHopeless, err)
+	}
+	return err
 }
 
 // small is the longest side of a small photo, in pixels.

@@ -11,14 +11,18 @@ import (
 // Job is a row of the outbox: work that follows from a write and was made in the same statement.
 type Job struct {
 	ID   int64     `json:"id"`
-	Kind string    `json:"kind"` // post, signup, photo
-	Ref  string    `json:"ref"`  // what it is about: the id of the post or user, the name of the photo
+	Kind string    `json:"kind"` // post, comment, signup, photo, feed, leaderboard
+	Ref  string    `json:"ref"`  // what it is about: the id of the post, comment or user, the name of the photo
 	Made time.Time `json:"made"`
 }
 
 const (
-	oncePostJobSQL  = `with p as (` + onceSQL + `), o as (insert into outbox (kind, ref) select 'post', id::text from p) select id from p`
-	plainPostJobSQL = `with p as (` + plainSQL + `), o as (insert into outbox (kind, ref) select 'post', id::text from p) select id from p`
+	postJobSQL      = `), o as (insert into outbox (kind, ref) select 'post', id::text from p) select id from p`
+	oncePostJobSQL  = `with p as (` + onceSQL + postJobSQL
+	plainPostJobSQL = `with p as (` + plainSQL + postJobSQL
+	derivedJobsSQL  = `), o as (insert into outbox (kind, ref) select k, id::text from p, unnest(array['post', 'feed']) k) select id from p`
+	onceDerivedSQL  = `with p as (` + onceSQL + derivedJobsSQL
+	plainDerivedSQL = `with p as (` + plainSQL + derivedJobsSQL
 	signupJobSQL    = `with u as (` + signupSQL + `), o as (insert into outbox (kind, ref) select 'signup', id::text from u) select id from u`
 	addJobSQL       = `insert into outbox (kind, ref) values ($1, $2)`
 	// takeSQL takes what nobody took within the last 5 s: a worker that died with its jobs has taken them in vain.

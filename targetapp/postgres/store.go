@@ -54,7 +54,8 @@ type Store struct {
 	Router     *Router
 	App        string // name of this web node, kept with each post
 	Idempotent bool   // recognise repeated writes by their op id
-	Jobs       bool   // posts and users bring a job into the outbox, in the same statement
+	Jobs       bool   // posts, comments and users bring a job into the outbox, in the same statement
+	Derived    bool   // posts and likes bring jobs that keep the feed and the leaderboard of another store
 	StaleReads bool   // registers are read at any replica, whatever the session has seen: for showing that a checker catches it
 }
 
@@ -94,10 +95,7 @@ type made struct {
 // AddPost writes a post and returns its id, or that of the first attempt if p's op id was seen before.
 func (s *Store) AddPost(ctx context.Context, p NewPost) (int64, Where, error) {
 	again := s.Idempotent && p.OpID != nil
-	once, plain := onceSQL, plainSQL
-	if s.Jobs {
-		once, plain = oncePostJobSQL, plainPostJobSQL
-	}
+	once, plain := s.postSQL()
 	return addRow(ctx, s.Router, again, func(ctx context.Context, c *pgxpool.Conn) (id int64, err error) {
 		if !again {
 			err = c.QueryRow(ctx, plain, p.UserID, p.Text, p.OpID, s.App).Scan(&id)
@@ -106,6 +104,17 @@ func (s *Store) AddPost(ctx context.Context, p NewPost) (int64, Where, error) {
 		}
 		return id, err
 	})
+}
+
+// postSQL are the statements that write a post with an op id that counts, and one without.
+func (s *Store) postSQL() (once, plain string) {
+	switch {
+	case s.Derived:
+		return onceDerivedSQL, plainDerivedSQL
+	case s.Jobs:
+		return oncePostJobSQL, plainPostJobSQL
+	}
+	return onceSQL, plainSQL
 }
 
 // AddUser signs up a user with a password hash and returns the new id.

@@ -31,6 +31,10 @@ const tablesSQL = `
 create table if not exists users (id bigint primary key, name text, password_hash text);
 create sequence if not exists users_signup start 1000000;
 create table if not exists posts (id bigserial primary key, user_id bigint, text text, created_at timestamptz default now(), op_id bigint, served_by text);
+create table if not exists comments (id bigserial primary key, post_id bigint not null, user_id bigint not null, text text, created_at timestamptz default now(), op_id bigint);
+create index if not exists comments_post on comments (post_id, id);
+create table if not exists likes (post_id bigint, user_id bigint, author bigint not null, at timestamptz default now(), primary key (post_id, user_id));
+create index if not exists likes_author on likes (author);
 create table if not exists registers (key bigint primary key, value bigint not null);
 create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);
 create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz);
@@ -38,8 +42,8 @@ create table if not exists effects (id bigserial primary key, job bigint, kind t
 
 // Only the unique index makes a repeated write recognisable; the naive variant lets repetitions through.
 const (
-	onceIndex  = `create unique index if not exists posts_op_id on posts (op_id) where op_id is not null`
-	plainIndex = `create index if not exists posts_op_id on posts (op_id)`
+	onceIndex  = `create unique index if not exists posts_op_id on posts (op_id) where op_id is not null; create unique index if not exists comments_op_id on comments (op_id) where op_id is not null`
+	plainIndex = `create index if not exists posts_op_id on posts (op_id); create index if not exists comments_op_id on comments (op_id)`
 
 	onceJobIndex  = `create unique index if not exists effects_job on effects (job)`
 	plainJobIndex = `create index if not exists effects_job on effects (job)`

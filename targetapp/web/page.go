@@ -21,7 +21,7 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var b bytes.Buffer
-	if err := feedPage.Execute(&b, map[string]any{"Posts": posts, "Style": stylePath, "Server": s.name, "Database": at.Node}); err != nil {
+	if err := feedPage.Execute(&b, map[string]any{"Posts": s.withCounts(r, posts), "Style": stylePath, "Server": s.name, "Database": at.Node}); err != nil {
 		s.broken(w, r, 0, err)
 		return
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 
+	"gauntlet/targetapp/activity"
 	"gauntlet/targetapp/cache"
+	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/postgres"
 	"gauntlet/targetapp/session"
 	"gauntlet/targetapp/token"
@@ -20,6 +22,9 @@ type parts struct {
 	router    *postgres.Router
 	store     Store
 	registers Registers
+	social    Social
+	activity  *activity.Log      // nil: none
+	recorder  *activity.Recorder // of what the handlers note in it
 	sessions  Sessions
 	jobs      Jobs                        // nil: none are made
 	reads     func() (hits, misses int64) // of the cache; nil: there is none
@@ -30,21 +35,22 @@ type parts struct {
 
 // open prepares all parts; none connects yet. Close them after use, also after an error.
 func open(cfg Config, log *slog.Logger) (*parts, error) {
-	redis.SetLogger(quiet{log})
+	redis.SetLogger(logs.Quiet{Log: log})
 	p := &parts{}
 	var err error
 	if p.router, err = postgres.Open(cfg.Members, cfg.Name, log); err != nil {
 		return p, err
 	}
 	p.closers = append(p.closers, func() error { p.router.Close(); return nil })
-	store := &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs, StaleReads: cfg.StaleReads}
-	p.store, p.registers = store, store
+	store := &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs, StaleReads: cfg.StaleReads, Derived: len(cfg.Feed) > 0}
+	p.store, p.registers, p.social = store, store, store
 	if cfg.Jobs {
 		p.jobs = &postgres.Outbox{Router: p.router, App: cfg.Name}
 	}
 	if len(cfg.Cache) > 0 {
 		p.cached(cfg)
 	}
+	p.openStores(cfg)
 	return p, p.openSessions(cfg)
 }
 
@@ -53,6 +59,7 @@ func (p *parts) cached(cfg Config) {
 	ring := cache.NewRing(cfg.Cache, cfg.CacheNaive)
 	store := cache.New(p.store, ring, cfg.CacheNaive)
 	p.store, p.reads, p.registers = store, store.Reads, cache.Registers{Store: store, Source: p.registers}
+	p.social = cache.Social{SocialSource: p.social, Store: store}
 	p.metrics = append(p.metrics, store)
 	p.closers = append(p.closers, ring.Close, func() error { store.Close(); return nil })
 }
@@ -85,15 +92,4 @@ func (p *parts) close() error {
 		errs = append(errs, p.closers[i]())
 	}
 	return errors.Join(errs...)
-}
-
-// quiet keeps what the Redis library says out of the log, where it would be a flood in an outage: errors are counted and
-// answered. It is there at debug level.
-type quiet struct{ log *slog.Logger }
-
-// Printf implements the library's logger.
-func (q quiet) Printf(ctx context.Context, format string, v ...any) {
-	if q.log.Enabled(ctx, slog.LevelDebug) {
-		q.log.LogAttrs(ctx, slog.LevelDebug, fmt.Sprintf(format, v...))
-	}
 }

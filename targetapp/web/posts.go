@@ -82,6 +82,7 @@ func (s *Server) addPost(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, user, err)
 		return
 	}
+	s.note(user, "post", id)
 	w.Header().Set(seenHeader, at.Seen.String())
 	answer(w, http.StatusCreated, created{id, op})
 }

@@ -42,10 +42,14 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
 	s.cacheReads = parts.reads
 	s.withRegisters(parts.registers)
-	return serve(ctx, l, s, parts.router.Run)
+	s.withSocial(parts.social)
+	if parts.activity != nil {
+		s.withActivity(parts.activity, parts.recorder)
+	}
+	return serve(ctx, l, s, parts.run)
 }
 
-// serve answers on l until ctx ends. Checks of the databases (watch) go on until the last request is answered.
+// serve answers on l until ctx ends. Checks of the databases and the like (watch) go on until the last request is answered.
 func serve(ctx context.Context, l net.Listener, s *Server, watch func(context.Context) error) error {
 	watchCtx, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatch()

@@ -58,6 +58,9 @@ type Server struct {
 	metrics  *metrics
 	mux      *http.ServeMux
 	reads    *gate
+	writes   *gate
+	social   Social                        // nil: none
+	noter    Noter                         // of the activity log; nil: none
 	checks   []func(context.Context) error // of what the node cannot be ready without, beside the database
 	pageAge  time.Duration                 // for which other caches may keep pages; 0: nothing is said about it
 	album    photo.Album
@@ -69,14 +72,14 @@ type Server struct {
 
 // New returns the handler of the web node name.
 func New(name string, store Store, routes Routes, sessions Sessions, log *slog.Logger) *Server {
-	s := &Server{name: name, store: store, routes: routes, sessions: sessions, log: log, mux: http.NewServeMux(), reads: newGate(maxReads)}
+	s := &Server{name: name, store: store, routes: routes, sessions: sessions, log: log, mux: http.NewServeMux(), reads: newGate(maxReads), writes: newGate(maxWrites)}
 	s.errors = logs.Throttle{PerSecond: 5}
 	s.metrics = newMetrics(routes)
-	writes, logins := newGate(maxWrites), newGate(maxLogins)
+	logins := newGate(maxLogins)
 	s.handle("GET /{$}", "page", s.reads, s.page)
 	s.handle("GET /feed", "feed", s.reads, s.feed)
 	s.handle("GET /posts/{id}", "post", s.reads, s.post)
-	s.handle("POST /posts", "add_post", writes, s.addPost)
+	s.handle("POST /posts", "add_post", s.writes, s.addPost)
 	s.handle("POST /login", "login", logins, s.login)
 	s.handle("POST /signup", "signup", logins, s.signup)
 	s.handle("POST /photos", "add_photo", logins, s.addPhoto)

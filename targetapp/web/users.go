@@ -36,6 +36,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.noSession(w, r, err)
 		return
 	}
+	s.note(u.ID, "login", 0)
 	answer(w, http.StatusOK, map[string]string{"token": tok})
 }
 
@@ -77,5 +78,6 @@ func (s *Server) signup(w http.ResponseWriter, r *http.Request) {
 	if err != nil { // the user is there: a login will do
 		s.logError(r, id, http.StatusCreated, err)
 	}
+	s.note(id, "signup", 0)
 	answer(w, http.StatusCreated, map[string]any{"user": id, "token": tok})
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/broker"
+	"gauntlet/targetapp/feed"
 	"gauntlet/targetapp/jobs"
 	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/photo"
@@ -34,6 +35,7 @@ type config struct {
 	members              []postgres.Member
 	brokers              []string // APP_BROKERS, host:port with commas
 	idempotent           bool     // APP_JOBS_IDEMPOTENT, default true
+	feed                 []string // APP_FEED_STORE, nodes of the Redis Cluster with the feed and the leaderboard; none: no such store
 }
 
 func readConfig(env func(string) string) (config, error) {
@@ -47,6 +49,10 @@ func readConfig(env func(string) string) (config, error) {
 	c.brokers = Brokers(env)
 	if e := broker.Hosts(c.brokers); e != nil {
 		err = errors.Join(err, fmt.Errorf("APP_BROKERS: %w", e))
+	}
+	nodes, e := feed.ParseNodes(env("APP_FEED_STORE"))
+	if c.feed = nodes; e != nil {
+		err = errors.Join(err, fmt.Errorf("APP_FEED_STORE: %w", e))
 	}
 	return c, errors.Join(append(errs, err)...)
 }
@@ -69,7 +75,7 @@ type worker struct {
 
 // Run works until ctx ends and then finishes the jobs that it has. It returns an error if the configuration is wrong or the port is
 // taken; brokers and databases that are down are waited for.
-func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
+func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done error) {
 	cfg, err := readConfig(env)
 	if err != nil {
 		return err
@@ -86,11 +92,14 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 	out := &postgres.Outbox{Router: router, App: cfg.name, Idempotent: cfg.idempotent}
 	w := &worker{brokers: cfg.brokers, outbox: out, doer: jobs.Doer{Record: out, Album: photo.Album{Dir: cfg.photos}}, log: log, counts: newCounts()}
 	w.throttle = logs.Throttle{PerSecond: 5}
+	lists, closeLists := w.lists(cfg.feed, router)
+	defer func() { done = errors.Join(done, closeLists()) }()
 	watch, stopWatch := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWatch()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return router.Run(watch) })
 	g.Go(func() error { return w.serve(ctx, l) })
+	g.Go(func() error { return lists(ctx) })
 	g.Go(func() error {
 		defer stopWatch()
 		w.work(ctx)

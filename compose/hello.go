@@ -20,6 +20,8 @@ type hello struct {
 var hellos = map[string]hello{
 	"postgres": {"\x00\x00\x00\x08\x04\xd2\x16\x2f", []string{"N", "S"}}, // may we speak TLS?
 	"redis":    {"PING\r\n", []string{"+PONG"}},
+	// A node of a cluster that serves has no such key, or says who may; one whose slots nobody serves refuses.
+	"redis-cluster": {"GET gauntlet\r\n", []string{"$-1", "-MOVED"}},
 }
 
 // helloLimit bounds one conversation.

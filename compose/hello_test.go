@@ -41,6 +41,9 @@ func TestHello(t *testing.T) {
 		{"postgres", "S", true},
 		{"postgres", "", false},
 		{"redis", "+PONG\r\n", true},
+		{"redis-cluster", "$-1\r\n", true},
+		{"redis-cluster", "-MOVED 15728 10.0.0.1:6379\r\n", true},
+		{"redis-cluster", "-CLUSTERDOWN Hash slot not served\r\n", false},
 		{"redis", "-LOADING Redis is loading the dataset in memory\r\n", false},
 	} {
 		if why := hellos[c.kind].ask(t.Context(), server(t, c.answer)); (why == "") != c.ready {

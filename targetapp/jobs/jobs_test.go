@@ -11,20 +11,21 @@ import (
 	"testing"
 	"time"
 
+	"gauntlet/targetapp/feed"
 	"gauntlet/targetapp/jobs"
 	"gauntlet/targetapp/photo"
 	"gauntlet/targetapp/postgres"
 )
 
 func TestNext(t *testing.T) {
-	odd, outage := errors.New("odd"), fmt.Errorf("write: %w", postgres.ErrNoEffect)
+	odd, outage, noStore := errors.New("odd"), fmt.Errorf("write: %w", postgres.ErrNoEffect), fmt.Errorf("%w: down", feed.ErrStore)
 	for _, c := range []struct {
 		attempt int
 		err     error
 		want    time.Duration
 	}{
 		{0, odd, 0}, {1, odd, 500 * time.Millisecond}, {2, odd, 2 * time.Second}, {3, odd, 8 * time.Second}, {4, odd, 0},
-		{4, outage, 8 * time.Second}, {39, outage, 8 * time.Second}, {40, outage, 0}, {1, jobs.ErrHopeless, 0},
+		{4, outage, 8 * time.Second}, {39, outage, 8 * time.Second}, {40, outage, 0}, {39, noStore, 8 * time.Second}, {1, jobs.ErrHopeless, 0},
 	} {
 		if got, ok := jobs.Next(c.attempt, c.err); got != c.want || ok != (c.want != 0) {
 			t.Errorf("Next(%d, %v) = %s, %v; want %s", c.attempt, c.err, got, ok, c.want)
@@ -61,6 +62,40 @@ func TestDo(t *testing.T) {
 	rec.err = context.DeadlineExceeded
 	if _, err := d.Do(t.Context(), postgres.Job{ID: 4, Kind: "signup"}); err == nil || errors.Is(err, jobs.ErrHopeless) {
 		t.Errorf("the database is late: %v; want an error that a repetition may help", err)
+	}
+}
+
+// lists fail as they are told.
+type lists struct {
+	did []string
+	err error
+}
+
+func (l *lists) Do(_ context.Context, kind, ref string) error {
+	l.did = append(l.did, kind+" "+ref)
+	return l.err
+}
+
+// Jobs of the feed and the leaderboard leave no record: they say what is, and may be repeated.
+func TestDoLists(t *testing.T) {
+	rec, l := &recorder{done: map[int64]bool{}}, &lists{}
+	d := jobs.Doer{Record: rec, Lists: l}
+	for _, j := range []postgres.Job{{ID: 1, Kind: "feed", Ref: "7"}, {ID: 2, Kind: "leaderboard", Ref: "4"}} {
+		if _, err := d.Do(t.Context(), j); err != nil {
+			t.Errorf("%+v: %v", j, err)
+		}
+	}
+	if got := fmt.Sprint(l.did); got != "[feed 7 leaderboard 4]" || len(rec.done) > 0 {
+		t.Errorf("did %s, recorded %v", got, rec.done)
+	}
+	for err, hopeless := range map[error]bool{feed.ErrKind: true, postgres.ErrNotFound: true, feed.ErrStore: false} {
+		l.err = err
+		if _, got := d.Do(t.Context(), postgres.Job{ID: 3, Kind: "feed", Ref: "7"}); got == nil || errors.Is(got, jobs.ErrHopeless) != hopeless {
+			t.Errorf("after %v: %v, want hopeless %v", err, got, hopeless)
+		}
+	}
+	if _, err := (&jobs.Doer{Record: rec}).Do(t.Context(), postgres.Job{ID: 4, Kind: "feed"}); !errors.Is(err, jobs.ErrHopeless) {
+		t.Errorf("without lists: %v, want ErrHopeless", err)
 	}
 }
 

@@ -8,7 +8,7 @@
 // What it recognizes by the image's name, the ports it declares or the variables it sets:
 //
 //	PostgreSQL  postgres-primary, postgres-replica        pg_is_in_recovery()
-//	Redis       redis-master, redis-replica               ROLE; Valkey and KeyDB too
+//	Redis       redis-master, redis-replica               ROLE, also of a cluster's nodes; Valkey and KeyDB too
 //	RabbitMQ    rabbitmq-leader, rabbitmq-leader:QUEUE    management API on port 15672
 //	etcd        etcd-leader, etcd-follower                /v3/maintenance/status, or /v2/stats/self
 //

@@ -5,7 +5,7 @@ const (
 	LabelTier    = "gauntlet.tier"    // lb, web, db, dcs, ...
 	LabelRegion  = "gauntlet.region"  // a, b
 	LabelRoles   = "gauntlet.roles"   // comma-separated live roles that the container may come to have
-	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq
+	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq, redis
 	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
 	LabelMetrics = "gauntlet.metrics" // where Prometheus metrics are, such as "8080 /metrics"
 	LabelOwner   = "gauntlet.owner"   // "gauntlet" on all that Gauntlet started

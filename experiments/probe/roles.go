@@ -17,6 +17,9 @@ const (
 	RoleReplica     = "postgres-replica"      // is in recovery, the synchronous standby included
 	RoleSyncStandby = "postgres-sync-standby" // a primary waits for it before it acknowledges
 	RoleEtcdLeader  = "etcd-leader"
+
+	RoleRedisMaster  = "redis-master" // says so itself: of a session store, of a cluster's slots
+	RoleRedisReplica = "redis-replica"
 )
 
 // roleLimit is how long one node may take to say its role, and roleAgain how long when it is asked once more: a machine that is busy
@@ -37,14 +40,17 @@ func (w Watch) Roles(ctx context.Context) (map[string][]string, error) {
 	w = w.withDefaults()
 	var dbs []sighting
 	var leads map[string]bool
-	var dbErr, etcdErr error
+	var says map[string]string
+	var dbErr, etcdErr, redisErr error
 	var wg sync.WaitGroup
 	wg.Go(func() { dbs, dbErr = w.census(ctx) })
 	wg.Go(func() { leads, etcdErr = w.etcdLeads(ctx) })
+	wg.Go(func() { says, redisErr = w.redisSays(ctx) })
 	wg.Wait()
 	roles := mergeRoles(dbs, leads)
-	if len(dbs)+len(leads) == 0 {
-		return roles, fmt.Errorf("%w about its role: %w", ErrSilent, errors.Join(dbErr, etcdErr))
+	addRedis(roles, says)
+	if len(dbs)+len(leads)+len(says) == 0 {
+		return roles, fmt.Errorf("%w about its role: %w", ErrSilent, errors.Join(dbErr, etcdErr, redisErr))
 	}
 	return roles, nil
 }

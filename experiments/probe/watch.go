@@ -15,10 +15,11 @@ const (
 	HAProxy  = "haproxy"  // HAProxy with its runtime API on TCP port 9999
 	Web      = "web"      // the target app on port 8080
 	RabbitMQ = "rabbitmq" // a broker node on port 5672, with the target app's queues
+	Redis    = "redis"    // a Redis node on port 6379, which is asked for its role only
 )
 
 // Kinds lists all kinds that [Watch] accepts.
-func Kinds() []string { return []string{Postgres, Etcd, HAProxy, Web, RabbitMQ} }
+func Kinds() []string { return []string{Postgres, Etcd, HAProxy, Web, RabbitMQ, Redis} }
 
 // Endpoint is one container to watch.
 type Endpoint struct {
@@ -149,7 +150,7 @@ func (s *session) pollers() ([]poller, error) {
 // the kinds 10 ms apart: one burst for all would delay itself, and waking up for each poll alone costs twice the CPU.
 func (s *session) pollersOf(e Endpoint) ([]poller, error) {
 	switch e.Kind {
-	case "":
+	case "", Redis:
 		return nil, nil
 	case Postgres:
 		return s.postgresPollers(e)

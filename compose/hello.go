@@ -20,6 +20,8 @@ type hello struct {
 var hellos = map[string]hello{
 	"postgres": {"\x00\x00\x00\x08\x04\xd2\x16\x2f", []string{"N", "S"}}, // may we speak TLS?
 	"redis":    {"PING\r\n", []string{"+PONG"}},
+	"outpost":  {"{\"ping\":true}\n", []string{"{\"at\":"}},                                                        // what time is it?
+	"dns":      {"\x00\x11\x00\x07\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01", []string{"\x00"}}, // who keeps the root? Any answer will do
 }
 
 // helloLimit bounds one conversation.

@@ -128,6 +128,7 @@ func (t *Topology) addServices(f composeFile) {
 		t.Targets = appendNew(t.Targets, strings.ToLower(target))
 		t.Tiers = appendNew(t.Tiers, s.Labels[LabelTier])
 		t.Services = appendNew(t.Services, name)
+		t.Clients = appendNew(t.Clients, s.Labels[LabelClients])
 	}
 }
 

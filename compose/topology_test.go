@@ -28,6 +28,8 @@ func TestLookup(t *testing.T) {
 		{"cdn", "anycast:80", 23, true, false},
 		{"queued", "anycast:80", 28, true, false},
 		{"queued-naive", "anycast:80", 28, true, false},
+		{"multiregion", "lb-a:80", 21, false, false},
+		{"multiregion-unfenced", "lb-a:80", 21, false, true},
 		{"replicated-async", "lb:80", 11, false, false},
 		{"replicated-defaults", "lb:80", 11, true, false},
 		{"replicated-stale", "lb:80", 11, false, true},

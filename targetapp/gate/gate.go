@@ -90,7 +90,7 @@ func (g *gate) promote(ctx context.Context) (bool, error) {
 	}
 	open, err := g.leased(ctx)
 	if err != nil || open <= 0 {
-		g.promoting = g.now() // it stays a replica
+		g.promoting = time.Time{} // it stays a replica
 		return false, err
 	}
 	return true, nil

@@ -51,7 +51,7 @@ func testAgent(t *testing.T, dbs http.Handler) *agent {
 	for range 3 {
 		v := NewVoter(0)
 		cut := false
-		voters = append(voters, near{v, &cut})
+		voters = append(voters, near{v, &cut, nil})
 	}
 	a.lease = NewLease("a", ttl, voters)
 	return a
@@ -112,16 +112,16 @@ func TestTheVoterIsAskedOverHTTP(t *testing.T) {
 	srv := httptest.NewServer(a.handler())
 	defer srv.Close()
 	r := remote{base: srv.URL, client: srv.Client()}
-	if v, err := r.Ask(t.Context(), "b", 2*time.Second); err != nil || !v.Granted {
+	if v, err := r.Ask(t.Context(), "b", 1, 2*time.Second); err != nil || !v.Granted {
 		t.Fatalf("got %+v, %v", v, err)
 	}
-	if _, err := r.Ask(t.Context(), "b", time.Hour); err == nil || !strings.Contains(err.Error(), "400") {
+	if _, err := r.Ask(t.Context(), "b", 2, time.Hour); err == nil || !strings.Contains(err.Error(), "400") {
 		t.Errorf("a lease of an hour: %v, want a refusal", err)
 	}
 	if v, err := r.State(t.Context()); err != nil || v.Holder != "b" {
 		t.Errorf("state %+v, %v", v, err)
 	}
-	if err := r.Release(t.Context(), "b"); err != nil {
+	if err := r.Release(t.Context(), "b", 1); err != nil {
 		t.Error(err)
 	}
 	if v, _ := r.State(t.Context()); v.Holder != "" {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,19 +18,22 @@ type remote struct {
 	client *http.Client
 }
 
-func (r remote) Ask(ctx context.Context, region string, ttl time.Duration) (Vote, error) {
-	q := url.Values{"region": {region}, "ttl": {ttl.String()}}
+func (r remote) Ask(ctx context.Context, region string, try int64, ttl time.Duration) (Vote, error) {
+	q := url.Values{"region": {region}, "try": {strconv.FormatInt(try, 10)}, "ttl": {ttl.String()}}
 	var v Vote
-	return v, call(ctx, r.client, http.MethodPost, r.base+"/vote?"+q.Encode(), "", &v)
+	err := call(ctx, r.client, http.MethodPost, r.base+"/vote?"+q.Encode(), "", &v)
+	return v, err
 }
 
-func (r remote) Release(ctx context.Context, region string) error {
-	return call(ctx, r.client, http.MethodDelete, r.base+"/vote?"+url.Values{"region": {region}}.Encode(), "", &Vote{})
+func (r remote) Release(ctx context.Context, region string, try int64) error {
+	q := url.Values{"region": {region}, "try": {strconv.FormatInt(try, 10)}}
+	return call(ctx, r.client, http.MethodDelete, r.base+"/vote?"+q.Encode(), "", &Vote{})
 }
 
 func (r remote) State(ctx context.Context) (Vote, error) {
 	var v Vote
-	return v, call(ctx, r.client, http.MethodGet, r.base+"/vote", "", &v)
+	err := call(ctx, r.client, http.MethodGet, r.base+"/vote", "", &v)
+	return v, err
 }
 
 // answerLimit bounds what is read of an answer, in bytes.
@@ -69,14 +73,22 @@ type State struct {
 func (a *agent) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /vote", func(w http.ResponseWriter, _ *http.Request) { write(w, a.voter.State()) })
-	mux.HandleFunc("DELETE /vote", func(w http.ResponseWriter, r *http.Request) { write(w, a.voter.Release(r.FormValue("region"))) })
-	mux.HandleFunc("POST /vote", func(w http.ResponseWriter, r *http.Request) {
-		ttl, err := time.ParseDuration(r.FormValue("ttl"))
-		if err != nil || ttl <= 0 || ttl > a.cfg.lease || r.FormValue("region") == "" {
-			http.Error(w, fmt.Sprintf("want region=NAME and ttl=TIME of at most %s", a.cfg.lease), http.StatusBadRequest)
+	mux.HandleFunc("DELETE /vote", func(w http.ResponseWriter, r *http.Request) {
+		try, err := strconv.ParseInt(r.FormValue("try"), 10, 64)
+		if err != nil {
+			http.Error(w, "want region=NAME and try=NUMBER", http.StatusBadRequest)
 			return
 		}
-		write(w, a.voter.Ask(r.FormValue("region"), ttl))
+		write(w, a.voter.Release(r.FormValue("region"), try))
+	})
+	mux.HandleFunc("POST /vote", func(w http.ResponseWriter, r *http.Request) {
+		try, err1 := strconv.ParseInt(r.FormValue("try"), 10, 64)
+		ttl, err2 := time.ParseDuration(r.FormValue("ttl"))
+		if err1 != nil || err2 != nil || ttl <= 0 || ttl > a.cfg.lease || r.FormValue("region") == "" {
+			http.Error(w, fmt.Sprintf("want region=NAME, try=NUMBER and ttl=TIME of at most %s", a.cfg.lease), http.StatusBadRequest)
+			return
+		}
+		write(w, a.voter.Ask(r.FormValue("region"), try, ttl))
 	})
 	mux.HandleFunc("GET /lease", func(w http.ResponseWriter, _ *http.Request) { write(w, a.state()) })
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { write(w, a.state()) })

@@ -8,8 +8,8 @@ import (
 
 // Ballot reaches one voter.
 type Ballot interface {
-	Ask(ctx context.Context, region string, ttl time.Duration) (Vote, error)
-	Release(ctx context.Context, region string) error
+	Ask(ctx context.Context, region string, try int64, ttl time.Duration) (Vote, error)
+	Release(ctx context.Context, region string, try int64) error
 	State(ctx context.Context) (Vote, error)
 }
 
@@ -43,7 +43,8 @@ func (l *Lease) Left() time.Duration {
 // question, so it is earlier than the end that any voter has noted. Grants that made no majority are given back.
 func (l *Lease) Renew(ctx context.Context) bool {
 	began := l.now()
-	votes := l.all(ctx, func(ctx context.Context, b Ballot) (Vote, error) { return b.Ask(ctx, l.region, l.ttl) })
+	try := began.UnixNano() // so that it goes on upwards when this process starts anew
+	votes := l.all(ctx, func(ctx context.Context, b Ballot) (Vote, error) { return b.Ask(ctx, l.region, try, l.ttl) })
 	granted := 0
 	for _, v := range votes {
 		if v != nil && v.Granted {
@@ -59,7 +60,7 @@ func (l *Lease) Renew(ctx context.Context) bool {
 	if l.Left() > 0 {
 		return true // of an earlier majority
 	}
-	l.all(ctx, func(ctx context.Context, b Ballot) (Vote, error) { return Vote{}, b.Release(ctx, l.region) })
+	l.all(ctx, func(ctx context.Context, b Ballot) (Vote, error) { return Vote{}, b.Release(ctx, l.region, try) })
 	return false
 }
 

@@ -15,21 +15,30 @@ var errCut = errors.New("cut off")
 // near is a voter as a region reaches it, when it does.
 type near struct {
 	*Voter
-	cut *bool
+	cut  *bool
+	late *[]func() // what was said while it was cut off and may arrive later; nil: it is lost
 }
 
-func (n near) Ask(_ context.Context, region string, ttl time.Duration) (Vote, error) {
-	if *n.cut {
-		return Vote{}, errCut
+// lost is said while the line is cut.
+func (n near) lost(said func()) error {
+	if n.late != nil {
+		*n.late = append(*n.late, said)
 	}
-	return n.Voter.Ask(region, ttl), nil
+	return errCut
 }
 
-func (n near) Release(_ context.Context, region string) error {
+func (n near) Ask(_ context.Context, region string, try int64, ttl time.Duration) (Vote, error) {
 	if *n.cut {
-		return errCut
+		return Vote{}, n.lost(func() { n.Voter.Ask(region, try, ttl) })
 	}
-	n.Voter.Release(region)
+	return n.Voter.Ask(region, try, ttl), nil
+}
+
+func (n near) Release(_ context.Context, region string, try int64) error {
+	if *n.cut {
+		return n.lost(func() { n.Voter.Release(region, try) })
+	}
+	n.Voter.Release(region, try)
 	return nil
 }
 
@@ -47,6 +56,7 @@ type world struct {
 	voters [3]*Voter
 	cut    [2][3]bool // region, voter
 	lease  [2]*Lease
+	late   []func()
 }
 
 func newWorld() *world {
@@ -57,7 +67,7 @@ func newWorld() *world {
 	for r, name := range []string{"a", "b"} {
 		var all []Ballot
 		for v := range w.voters {
-			all = append(all, near{w.voters[v], &w.cut[r][v]})
+			all = append(all, near{w.voters[v], &w.cut[r][v], &w.late})
 		}
 		w.lease[r] = NewLease(name, ttl, all)
 	}
@@ -68,19 +78,43 @@ func TestAVoterThatJustStartedGrantsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := NewVoter(ttl)
 		time.Sleep(ttl - time.Millisecond)
-		if got := v.Ask("a", ttl); got.Granted {
+		if got := v.Ask("a", 1, ttl); got.Granted {
 			t.Fatalf("granted %+v although it may have granted the lease before", got)
 		}
 		time.Sleep(2 * time.Millisecond)
-		if got := v.Ask("a", ttl); !got.Granted || got.Holder != "a" {
+		if got := v.Ask("a", 1, ttl); !got.Granted || got.Holder != "a" {
 			t.Fatalf("got %+v, want the grant", got)
 		}
-		if got := v.Ask("b", ttl); got.Granted || got.Holder != "a" {
+		if got := v.Ask("b", 1, ttl); got.Granted || got.Holder != "a" {
 			t.Fatalf("got %+v, want a refusal that names a", got)
 		}
-		v.Release("b")
+		v.Release("b", 1)
 		if got := v.State(); got.Holder != "a" {
 			t.Errorf("b has taken back the grant of a: %+v", got)
+		}
+	})
+}
+
+// A message that comes late must not take back what a later try was granted.
+func TestWhatComesLateIsNotHeeded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := NewVoter(0)
+		v.Ask("a", 1, ttl)
+		v.Ask("a", 2, ttl)
+		v.Release("a", 1)
+		if got := v.Ask("b", 9, ttl); got.Granted {
+			t.Error("the release of an earlier try has freed the lease")
+		}
+		if got := v.Ask("a", 1, ttl); got.Granted {
+			t.Error("an earlier try was granted after a later one")
+		}
+		v.Release("a", 2)
+		if got := v.Ask("b", 9, ttl); !got.Granted {
+			t.Errorf("the release of the last try has not freed the lease: %+v", got)
+		}
+		time.Sleep(ttl)
+		if got := v.Ask("a", 1, ttl); !got.Granted {
+			t.Errorf("a region whose clock has gone back is shut out for ever: %+v", got)
 		}
 	})
 }
@@ -129,7 +163,7 @@ func TestTheArbiterMayBeAway(t *testing.T) {
 	})
 }
 
-// Whatever is cut, restarted or released, never do two regions hold the lease.
+// Whatever is cut, restarted, released or comes late, never do two regions hold the lease.
 func TestNeverTwoHolders(t *testing.T) {
 	for seed := range uint64(200) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -142,12 +176,18 @@ func neverTwo(t *testing.T, dice *rand.Rand) {
 	w := newWorld()
 	held := [2]int{}
 	for range 300 {
-		switch r, v := dice.IntN(2), dice.IntN(3); dice.IntN(6) {
+		switch r, v := dice.IntN(2), dice.IntN(3); dice.IntN(7) {
 		case 0:
 			w.cut[r][v] = !w.cut[r][v]
 		case 1:
 			if dice.IntN(10) == 0 {
 				*w.voters[v] = *NewVoter(ttl)
+			}
+		case 2:
+			if n := len(w.late); n > 0 {
+				i := dice.IntN(n)
+				w.late[i]()
+				w.late = append(w.late[:i], w.late[i+1:]...)
 			}
 		default:
 			w.lease[r].Renew(t.Context())

@@ -24,6 +24,7 @@ type Voter struct {
 	mu     sync.Mutex
 	silent time.Time // nothing is granted before
 	holder string
+	try    int64 // of the holder, that the grant is for
 	until  time.Time
 }
 
@@ -33,8 +34,9 @@ func NewVoter(quiet time.Duration) *Voter {
 	return &Voter{now: time.Now, silent: time.Now().Add(quiet)}
 }
 
-// Ask asks for the lease for a region, or for more of it; ttl counts from now.
-func (v *Voter) Ask(region string, ttl time.Duration) Vote {
+// Ask asks for the lease for a region, or for more of it; ttl counts from now. The region numbers its tries, upwards: what comes
+// late, after a later try, is not heeded.
+func (v *Voter) Ask(region string, try int64, ttl time.Duration) Vote {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := v.now()
@@ -43,18 +45,20 @@ func (v *Voter) Ask(region string, ttl time.Duration) Vote {
 		return Vote{Why: "it has just started and may have granted the lease before"}
 	case v.holder != region && now.Before(v.until):
 		return v.state(now, "another region holds it")
+	case try < v.try && now.Before(v.until):
+		return v.state(now, "a later try was granted")
 	}
-	v.holder, v.until = region, now.Add(ttl)
+	v.holder, v.try, v.until = region, try, now.Add(ttl)
 	out := v.state(now, "")
 	out.Granted = true
 	return out
 }
 
-// Release takes back a grant that was of no use, if region has it.
-func (v *Voter) Release(region string) Vote {
+// Release takes back the grant of a try that made no majority. If a later try has been granted, it may be a part of one and stays.
+func (v *Voter) Release(region string, try int64) Vote {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.holder == region {
+	if v.holder == region && v.try == try {
 		v.until = v.now()
 	}
 	return v.state(v.now(), "")

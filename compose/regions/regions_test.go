@@ -107,6 +107,7 @@ func build(t *testing.T) gauntlet {
 		t.Skip("without -long, or GAUNTLET_DOCKER=off: not tested: that two regions never write at the same time")
 	}
 	exclusive.Alone(t, 20*time.Minute)
+	exclusive.Turn(t)
 	g := gauntlet{filepath.Join(t.TempDir(), "gauntlet"), t.TempDir()}
 	cmd := exec.Command("go", "build", "-trimpath", "-o", g.exe, "gauntlet/cmd/gauntlet")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -56,3 +56,11 @@ func TestClientsThatCantBe(t *testing.T) {
 		}
 	}
 }
+
+// Without a topology there is nobody elsewhere who could send it.
+func TestAnExperimentTakenForItsLoadIsSentFromHere(t *testing.T) {
+	l, err := ParseLoad("x.yaml", []byte(clientsIn("multiregion", "[{region: a}, {region: a, class: held}]")))
+	if err != nil || len(l.Load.Clients) > 0 {
+		t.Errorf("clients %+v, %v", l.Load.Clients, err)
+	}
+}

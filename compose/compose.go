@@ -5,8 +5,8 @@ const (
 	LabelTier    = "gauntlet.tier"    // lb, web, db, dcs, ...
 	LabelRegion  = "gauntlet.region"  // a, b
 	LabelRoles   = "gauntlet.roles"   // comma-separated live roles that the container may come to have
-	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq
-	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
+	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq, region, dns
+	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "dns 53", "outpost 9100", "exit"
 	LabelNames   = "gauntlet.names"   // name that clients look up at a name server, such as www.app.test
 	LabelClients = "gauntlet.clients" // region whose clients a container can play; see loadgen/outpost
 	LabelMetrics = "gauntlet.metrics" // where Prometheus metrics are, such as "8080 /metrics"

@@ -127,7 +127,7 @@ func names(on []unready) string {
 const failed = "failed"
 
 // notReady is why a container is not ready, "" if it is. The label reads "http PORT PATH", "patroni PORT PATH",
-// "postgres PORT", "redis PORT" or "exit".
+// "postgres PORT", "redis PORT", "dns PORT", "outpost PORT" or "exit".
 func (s *Stack) notReady(ctx context.Context, client *http.Client, c Container, nodes int) string {
 	if c.Ready == readyExit {
 		return s.jobState(ctx, c)

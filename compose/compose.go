@@ -5,8 +5,10 @@ const (
 	LabelTier    = "gauntlet.tier"    // lb, web, db, dcs, ...
 	LabelRegion  = "gauntlet.region"  // a, b
 	LabelRoles   = "gauntlet.roles"   // comma-separated live roles that the container may come to have
-	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq, redis
-	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
+	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq, redis, region, dns
+	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "dns 53", "outpost 9100", "exit"
+	LabelNames   = "gauntlet.names"   // name that clients look up at a name server, such as www.app.test
+	LabelClients = "gauntlet.clients" // region whose clients a container can play; see loadgen/outpost
 	LabelMetrics = "gauntlet.metrics" // where Prometheus metrics are, such as "8080 /metrics"
 	LabelOwner   = "gauntlet.owner"   // "gauntlet" on all that Gauntlet started
 	LabelScaled  = "gauntlet.scaled"  // on containers that an autoscaler of the topology made: who made them
@@ -21,6 +23,7 @@ type Topology struct {
 	Roles    []string // live roles it has, such as "postgres-primary"
 	Tiers    []string
 	Services []string // Compose services
+	Clients  []string // regions in which there are clients
 	Entry    string   // service and container port that clients talk to, such as "lb:80"
 	Sync     bool     // promises that no acknowledged write is lost
 	Mutant   bool     // made to fail a check; left out of lists unless asked for
@@ -39,6 +42,8 @@ type Container struct {
 	State   string // as the engine calls it: running, exited, ...
 	Tier    string
 	Region  string
+	Clients string         // LabelClients
+	Names   string         // LabelNames
 	Probe   string         // LabelProbe
 	Ready   string         // LabelReady
 	Metrics string         // LabelMetrics

@@ -22,6 +22,8 @@ var hellos = map[string]hello{
 	"redis":    {"PING\r\n", []string{"+PONG"}},
 	// A node of a cluster that serves has no such key, or says who may; one whose slots nobody serves refuses.
 	"redis-cluster": {"GET gauntlet\r\n", []string{"$-1", "-MOVED"}},
+	"outpost":       {"{\"ping\":true}\n", []string{"{\"at\":"}},                                                        // what time is it?
+	"dns":           {"\x00\x11\x00\x07\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x06\x00\x01", []string{"\x00"}}, // who keeps the root? Any answer will do
 }
 
 // helloLimit bounds one conversation.

@@ -45,14 +45,14 @@ func describe(c container.Summary, replicas int) Container {
 	index, _ := strconv.Atoi(c.Labels[labelNumber])
 	out := Container{
 		ID: c.ID, Name: c.Labels[labelService], Service: c.Labels[labelService], Index: index, State: c.State,
-		Tier: c.Labels[LabelTier], Region: c.Labels[LabelRegion], Probe: c.Labels[LabelProbe], Ready: c.Labels[LabelReady], Metrics: c.Labels[LabelMetrics],
+		Tier: c.Labels[LabelTier], Region: c.Labels[LabelRegion], Clients: c.Labels[LabelClients], Names: c.Labels[LabelNames], Probe: c.Labels[LabelProbe], Ready: c.Labels[LabelReady], Metrics: c.Labels[LabelMetrics],
 		Ports: map[int]string{},
 	}
 	if replicas > 1 || c.Labels[LabelScaled] != "" {
 		out.Name = fmt.Sprintf("%s-%d", out.Service, index)
 	}
 	for _, p := range c.Ports {
-		if addr, err := netip.ParseAddr(p.IP); err == nil && p.PublicPort != 0 {
+		if addr, err := netip.ParseAddr(p.IP); err == nil && p.PublicPort != 0 && p.Type != "udp" {
 			out.Ports[int(p.PrivatePort)] = netip.AddrPortFrom(addr, p.PublicPort).String()
 		}
 	}

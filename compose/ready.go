@@ -80,7 +80,7 @@ func (s *Stack) poll(ctx context.Context, client *http.Client) (int, []unready, 
 	}
 	whys := make([]string, len(on))
 	nodes := databases(on)
-	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i], nodes) })
+	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i], nodes[on[i].Region]) })
 	var out []unready
 	for i, c := range on {
 		if strings.HasPrefix(whys[i], failed) {
@@ -93,12 +93,12 @@ func (s *Stack) poll(ctx context.Context, client *http.Client) (int, []unready, 
 	return len(on), out, nil
 }
 
-// databases counts the nodes of the database cluster.
-func databases(on []Container) int {
-	n := 0
+// databases counts the nodes of each region's database cluster.
+func databases(on []Container) map[string]int {
+	n := map[string]int{}
 	for _, c := range on {
 		if strings.HasPrefix(c.Ready, readyPatroni+" ") {
-			n++
+			n[c.Region]++
 		}
 	}
 	return n
@@ -127,7 +127,7 @@ func names(on []unready) string {
 const failed = "failed"
 
 // notReady is why a container is not ready, "" if it is. The label reads "http PORT PATH", "patroni PORT PATH",
-// "postgres PORT", "redis PORT", "redis-cluster PORT" or "exit".
+// "postgres PORT", "redis PORT", "redis-cluster PORT", "dns PORT", "outpost PORT" or "exit".
 func (s *Stack) notReady(ctx context.Context, client *http.Client, c Container, nodes int) string {
 	if c.Ready == readyExit {
 		return s.jobState(ctx, c)
@@ -202,6 +202,8 @@ func (s *Stack) clusterState(ctx context.Context, client *http.Client, url strin
 	switch {
 	case running < nodes:
 		return fmt.Sprintf("%d of %d database nodes run", running, nodes)
+	case roles["standby_leader"] == 1:
+		return "" // it follows another region, and waits for nobody
 	case roles["leader"] != 1:
 		return "the cluster has no leader"
 	case s.Topology.Sync && roles["sync_standby"] == 0:

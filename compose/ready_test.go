@@ -29,6 +29,7 @@ func TestClusterIsReadyWhenWhole(t *testing.T) {
 		{"one is not there", false, []string{leader, replica}, "2 of 3"},
 		{"no leader", false, []string{member("db1", "replica", "running"), member("db2", "replica", "running"), replica}, "no leader"},
 		{"nobody", true, nil, "0 of 3"},
+		{"that of a region which follows another", true, []string{member("db1", "standby_leader", "running"), member("db2", "replica", "running"), replica}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,5 +88,12 @@ func TestDescribe(t *testing.T) {
 	c.Labels[LabelScaled] = "autoscaler"
 	if got := describe(c, 1); got.Name != "web-2" {
 		t.Errorf("what an autoscaler made is called %s, want web-2: it is not the service's one container", got.Name)
+	}
+}
+
+func TestDatabasesAreCountedByRegion(t *testing.T) {
+	got := databases([]Container{{Region: "a", Ready: "patroni 8008 /cluster"}, {Region: "a", Ready: "patroni 8008 /cluster"}, {Region: "b", Ready: "patroni 8008 /cluster"}, {Region: "b", Ready: "exit"}})
+	if got["a"] != 2 || got["b"] != 1 {
+		t.Errorf("databases %v, want 2 in a and 1 in b", got)
 	}
 }

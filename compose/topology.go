@@ -135,6 +135,7 @@ func (t *Topology) addServices(f composeFile) {
 		if where := s.Labels[LabelMetrics]; where != "" {
 			t.scraped[name] = scrape{s.Labels[LabelTier], where, address(name, &s.Networks)}
 		}
+		t.Clients = appendNew(t.Clients, s.Labels[LabelClients])
 	}
 }
 

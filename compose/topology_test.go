@@ -33,6 +33,8 @@ func TestLookup(t *testing.T) {
 		{"polyglot", "anycast:80", 39, true, false},
 		{"polyglot-unsynced", "anycast:80", 39, true, true},
 		{"queued-autoscaled", "anycast:80", 29, true, false},
+		{"multiregion", "lb-a:80", 21, false, false},
+		{"multiregion-unfenced", "lb-a:80", 21, false, true},
 		{"replicated-async", "lb:80", 11, false, false},
 		{"replicated-defaults", "lb:80", 11, true, false},
 		{"replicated-stale", "lb:80", 11, false, true},

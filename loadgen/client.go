@@ -31,6 +31,7 @@ type Client struct {
 	Idle      time.Duration // an unused connection is closed after it; 0: 1 minute
 	PerUser   int           // each simulated user has a pool of its own with so many connections; 0: all share one
 	DNS       DNS           // when a name is asked for
+	Hold      time.Duration // with DNSHold: for how long an answer is kept; 0: for the whole load
 	Resolver  string        // DNS server, such as 127.0.0.1:53; "": the system's
 	Insecure  bool          // TLS: accept any certificate
 	Authority string        // TLS: PEM file of the authorities to trust; "": the system's
@@ -49,6 +50,8 @@ func (c Client) check(users int) error {
 		return errors.New("client: a time or number below 0")
 	case c.PerUser > 0 && (users <= 0 || users > maxUserPools):
 		return fmt.Errorf("client: a pool per user needs 1 to %d users, not %d", maxUserPools, users)
+	case c.Hold < 0 || c.Hold > 0 && c.DNS != DNSHold:
+		return errors.New("client: a time to hold names needs dns hold")
 	case c.DNS != DNSDial && c.DNS != DNSTTL && c.DNS != DNSHold:
 		return fmt.Errorf("client: dns %q, there are ttl and hold", string(c.DNS))
 	}
@@ -113,7 +116,11 @@ func (c Client) words(connections int) string {
 	case DNSTTL:
 		out = append(out, "names kept for their TTL")
 	case DNSHold:
-		out = append(out, "names looked up once and kept")
+		kept := "names looked up once and kept"
+		if c.Hold > 0 {
+			kept = fmt.Sprintf("names kept for %v, whatever their TTL", c.Hold)
+		}
+		out = append(out, kept)
 	}
 	if c.Insecure {
 		out = append(out, "certificates not checked")

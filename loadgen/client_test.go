@@ -234,20 +234,23 @@ func TestNamesThatMove(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		dns  DNS
+		hold time.Duration
 		ttl  uint32
 		sees bool
 		most int64 // queries
 	}{
-		{DNSDial, 3600, true, 1000},
-		{DNSTTL, 1, true, 60},
-		{DNSTTL, 3600, false, 2},
-		{DNSHold, 0, false, 2},
+		{DNSDial, 0, 3600, true, 1000},
+		{DNSTTL, 0, 1, true, 60},
+		{DNSTTL, 0, 3600, false, 2},
+		{DNSHold, 0, 0, false, 2},
+		{DNSHold, time.Second, 0, true, 60},
+		{DNSHold, time.Hour, 0, false, 2},
 	} {
-		t.Run(fmt.Sprint(string(tt.dns), " ", tt.ttl), func(t *testing.T) {
+		t.Run(fmt.Sprint(string(tt.dns), " ", tt.hold, " ", tt.ttl), func(t *testing.T) {
 			t.Parallel()
 			z := newZone(t, "127.0.0.1", tt.ttl)
 			p := profileOf(20, readOp)
-			p.Client = Client{DNS: tt.dns, Resolver: z.conn.LocalAddr().String(), Close: true}
+			p.Client = Client{DNS: tt.dns, Hold: tt.hold, Resolver: z.conn.LocalAddr().String(), Close: true}
 			dial := p.Client.dialer(5 * time.Second)
 			a, b := listen(t, "127.0.0.1:0"), ""
 			_, port, _ := net.SplitHostPort(a)

@@ -223,7 +223,7 @@ func (l *lane) values(seq uint64) values {
 		v.session = newDice(l.profile.Seed, l.head, seq)
 	}
 	if l.ids != nil {
-		v.id = l.ids.id(seq)
+		v.id = l.ledgerID(seq)
 	}
 	if l.profile.Users > 0 {
 		v.user = 1 + int(v.session.roll(0)%uint64(l.profile.Users))
@@ -275,7 +275,7 @@ func (l *lane) sample(r *vegeta.Result) Sample {
 		Code: a.code, Out: a.out, Server: a.server, Err: a.err,
 	}
 	if l.ids != nil {
-		s.ID = l.ids.id(r.Seq)
+		s.ID = l.ledgerID(r.Seq)
 	}
 	if s.Out == Missed {
 		s.Sent = s.End

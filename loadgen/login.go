@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,12 @@ const (
 
 // Sessions are the tokens of the simulated users. The zero value has none.
 type Sessions struct{ tokens []string }
+
+// SessionsOf makes sessions of the tokens of users 1, 2, ...
+func SessionsOf(tokens []string) Sessions { return Sessions{tokens: tokens} }
+
+// Tokens are the tokens of users 1..Len.
+func (s Sessions) Tokens() []string { return slices.Clone(s.tokens) }
 
 // Len is how many users are logged in.
 func (s Sessions) Len() int { return len(s.tokens) }

@@ -22,6 +22,7 @@ type Profile struct {
 	Login       *Request        // sent once per user before the load; its answer's "token" is that user's {{token}}
 	Data        map[string]Feed // tables of values, by name
 	Ops         []Op
+	Clients     []Away // who sends it from elsewhere; see Spread. Run itself sends all from here
 }
 
 // Note on CatchUp. With fewer connections than rate x timeout a system that hangs leaves a queue of requests in the generator.
@@ -62,8 +63,8 @@ func (p Profile) Model() string {
 		}
 	}
 	return fmt.Sprintf("open loop: %s on a fixed schedule per operation (%s), latency and deadline (%v) counted from the due time, "+
-		"%s, %d users, one attempt per request: no retries, no redirects, no cache%s, seed %d",
-		shape, p.mix(), p.Timeout, p.Client.words(p.Connections), p.Users, p.hurry(), p.Seed)
+		"%s, %d users, one attempt per request: no retries, no redirects, no cache%s%s, seed %d",
+		shape, p.mix(), p.Timeout, p.Client.words(p.Connections), p.Users, p.hurry(), p.away(), p.Seed)
 }
 
 func (p Profile) hurry() string {

@@ -16,6 +16,7 @@ import (
 type resolver struct {
 	server string // "" is the system's
 	hold   bool
+	keep   time.Duration // with hold; 0: for ever
 
 	mu    sync.Mutex
 	known map[string]*name
@@ -38,7 +39,7 @@ func (c Client) dialer(timeout time.Duration) dialFunc {
 	if c.DNS == DNSDial {
 		return plain.DialContext
 	}
-	r := &resolver{server: c.Resolver, hold: c.DNS == DNSHold, known: map[string]*name{}}
+	r := &resolver{server: c.Resolver, hold: c.DNS == DNSHold, keep: c.Hold, known: map[string]*name{}}
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, port, err := net.SplitHostPort(addr)
 		if err != nil {
@@ -85,9 +86,11 @@ func (r *resolver) lookup(ctx context.Context, host string) ([]netip.Addr, error
 	if err != nil {
 		return nil, err
 	}
-	n.addrs, n.until = addrs, time.Time{}
-	if !r.hold {
-		n.until = time.Now().Add(ttl)
+	if r.hold {
+		ttl = r.keep
+	}
+	if n.addrs, n.until = addrs, time.Now().Add(ttl); r.hold && r.keep == 0 {
+		n.until = time.Time{}
 	}
 	return addrs, nil
 }

@@ -19,6 +19,8 @@ type Target struct {
 	Start    time.Duration // first due time, from the origin
 	Length   time.Duration // requests are due in [Start, Start+Length)
 	Regions  []Region      // where the clients are; Base and Sessions then serve for what a region leaves empty
+	FirstID  uint64        // ledger ids are FirstID, FirstID+IDStep, ...; 0: 1
+	IDStep   uint64        // 0: 1
 }
 
 func (t Target) begin() time.Time { return t.Origin.Add(t.Start) }

@@ -7,20 +7,24 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"gauntlet/targetapp/autoscaler"
 	"gauntlet/targetapp/check"
+	"gauntlet/targetapp/gate"
 	"gauntlet/targetapp/logs"
+	"gauntlet/targetapp/region"
 	"gauntlet/targetapp/seed"
 	"gauntlet/targetapp/syncer"
 	"gauntlet/targetapp/tracing"
+	"gauntlet/targetapp/wan"
 	"gauntlet/targetapp/web"
 	"gauntlet/targetapp/worker"
 )
 
 // ErrUsage says that the role or its arguments are wrong.
-var ErrUsage = errors.New("usage: app web | app worker | app autoscaler | app seed | app sync | app dead [replay] | app check URL")
+var ErrUsage = errors.New("usage: app web | app worker | app autoscaler | app seed | app sync | app region | app gate | app wan | app dead [replay] | app check URL")
 
 // memoryLimit is what the collector aims to stay under, in bytes of Go heap and stacks; RSS stays below 64 MiB.
 const memoryLimit = 44 << 20
@@ -48,7 +52,16 @@ func Main(ctx context.Context, args []string, env func(string) string) error {
 		return worker.Laid(ctx, env, len(args) == 2, os.Stdout)
 	case args[0] == "seed" && len(args) == 1:
 		return seed.Run(ctx, env, log)
+	case args[0] == "region" && len(args) == 1:
+		return region.Run(ctx, env, log)
+	case args[0] == "gate" && len(args) == 1:
+		return gate.Run(ctx, env, log)
+	case args[0] == "wan" && len(args) == 1:
+		return wan.Run(ctx, env, log)
 	case args[0] == "check" && len(args) == 2:
+		if addr, ok := strings.CutPrefix(args[1], "tcp://"); ok {
+			return check.TCP(ctx, addr)
+		}
 		return check.URL(ctx, args[1])
 	}
 	return fmt.Errorf("unknown role or arguments %q: %w", args, ErrUsage)

@@ -62,7 +62,7 @@ requests are recorded for gauntlet load export. The exit code is 0 if the load r
 	fs.BoolVar(&f.json, "json", false, "print the summary as JSON")
 	fs.BoolVar(&f.http2, "http2", false, "use HTTP/2, over TLS or in clear text")
 	fs.BoolVar(&f.insecure, "insecure", false, "accept any TLS certificate")
-	cmd.AddCommand(loadInitCommand(), loadExportCommand())
+	cmd.AddCommand(loadInitCommand(), loadExportCommand(), loadClientCommand())
 	return cmd
 }
 

@@ -192,6 +192,13 @@ var schemaObjects = []schemaObject{
 		{"catch_up", "number", "overdue requests are let go at up to this multiple of the schedule", false},
 		{"client", "client", "which kind of client sends the load", false},
 		{"data", "mapping", "feeds, by name", false},
+		{"clients", "list of away", "who sends the load from a region's network; left out: this process", false},
+	}},
+	{"away", "clients in a container in a region's network", []schemaKey{
+		{"region", "text", "of the topology", true},
+		{"share", "number", "of the load: share / sum of shares", false},
+		{"class", "text", "another kind of client, with operation classes of its own", false},
+		{"dns", "text", "dial, ttl, hold, or hold and a time", false},
 	}},
 	{"shape", "", []schemaKey{
 		{"stages", "list of mapping", "for, from and to of each", false},
@@ -209,7 +216,7 @@ var schemaObjects = []schemaObject{
 		{"max_age", "time", "of a connection", false},
 		{"idle", "time", "after which an unused connection is closed", false},
 		{"per_user", "integer", "connections of each simulated user", false},
-		{"dns", "text", "ttl or hold", false},
+		{"dns", "text", "dial, ttl, hold, or hold and a time", false},
 		{"resolver", "text", "DNS server", false},
 		{"insecure", "bool", "certificates are not checked", false},
 		{"authority", "text", "a file of certificates that are trusted", false},

@@ -5,9 +5,14 @@
 #   TTL LOOP RETRY   the lease and its timing, in seconds
 #   SYNC             true: an acknowledged write is on two nodes
 #   MAX_LAG          bytes that a replica may lag behind and still be promoted
+#   SOURCE           host:port of another cluster's primary, which this cluster follows from the start; none: it leads
+#   PRE_PROMOTE      command that forbids a promotion by failing; none: all are allowed
 #
 # The driver is "etcd" (v2 API), not "etcd3": with 3.0 the latter lets a primary that was frozen take the lock back.
 set -eu
+standby= prePromote=
+if [ -n "${SOURCE:-}" ]; then standby="standby_cluster: {host: '${SOURCE%:*}', port: ${SOURCE#*:}, create_replica_methods: [basebackup]}"; fi
+if [ -n "${PRE_PROMOTE:-}" ]; then prePromote="pre_promote: $PRE_PROMOTE"; fi
 cat > /tmp/patroni.yml <<Y
 scope: ref
 namespace: /service/
@@ -22,6 +27,7 @@ bootstrap:
     maximum_lag_on_failover: $MAX_LAG
     synchronous_mode: $SYNC
     synchronous_mode_strict: false
+    $standby
     postgresql:
       use_pg_rewind: true
       use_slots: true
@@ -37,6 +43,7 @@ postgresql:
   pg_hba: [local all all trust, host all all 0.0.0.0/0 trust, host replication all 0.0.0.0/0 trust]
   authentication: {replication: {username: repl, password: repl}, superuser: {username: postgres, password: postgres}}
   basebackup: [{checkpoint: fast}]
+  $prePromote
   remove_data_directory_on_rewind_failure: true
   remove_data_directory_on_diverged_timelines: true
   parameters: {unix_socket_directories: /tmp, shared_buffers: 64MB, fsync: 'on', synchronous_commit: 'on', wal_receiver_status_interval: 1s, wal_receiver_timeout: 3s, wal_sender_timeout: 3s, wal_retrieve_retry_interval: 100ms, tcp_keepalives_idle: 1, tcp_keepalives_interval: 1, tcp_keepalives_count: 2, checkpoint_timeout: 5min}

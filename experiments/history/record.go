@@ -23,6 +23,7 @@ type Header struct {
 	Timeout    time.Duration `json:"timeout_ns"`
 	Limit      time.Duration `json:"limit_ns"`
 	Ops        []OpInfo      `json:"ops"`
+	Regions    []RegionRate  `json:"regions,omitempty"`    // of clients in containers; none: all are in one place
 	Roles      []string      `json:"roles"`                // live roles that the topology has; decides which parts of the score apply
 	Replicas   []string      `json:"replicas"`             // names of the database nodes
 	Containers int           `json:"containers,omitempty"` // that ran when the recording began; 0: not known
@@ -63,6 +64,13 @@ type OpInfo struct {
 	Class  string  `json:"class"`
 	Rate   float64 `json:"rate"` // planned requests per second
 	Ledger bool    `json:"ledger,omitempty"`
+}
+
+// RegionRate is what the clients of one region send of one class.
+type RegionRate struct {
+	Class  string  `json:"class"`
+	Region string  `json:"region"`
+	Rate   float64 `json:"rate"` // planned requests per second
 }
 
 // Machine is where the run took place.

@@ -54,6 +54,8 @@ const (
 	Route    = "route"        // which database node a web node sends its writes to
 	Server   = "server"       // load balancer's view of a server: "UP", "DOWN", ...
 	SyncName = "sync_standby" // name of the synchronous standby; Target "cluster"
+	Lease    = "lease"        // which region holds the lease to write, several joined by "+"; Target "cluster"
+	Answer   = "answer"       // whom a name server sends the clients of a region to; Target is the region
 	Health   = "health"       // container state by the engine: "running", "exited", ...
 
 	StoreLeader = "store_leader" // names of the consensus nodes that say they lead, joined by "+"; Target "cluster"; every 250 ms

@@ -69,7 +69,7 @@ func steadyDatabases(dbs []sighting, want int, sync bool) (primary string, missi
 		case d.node == primary:
 		case d.Timeline != head.Timeline:
 			missing = append(missing, fmt.Errorf("%s streams timeline %d, want %d of %s (0 is not streaming)", d.node, d.Timeline, head.Timeline, primary))
-		case !slices.Contains(head.Streaming, d.node):
+		case !streams(dbs, d.node):
 			missing = append(missing, fmt.Errorf("%s does not stream from %s", d.node, primary))
 		}
 	}
@@ -77,6 +77,11 @@ func steadyDatabases(dbs []sighting, want int, sync bool) (primary string, missi
 		missing = append(missing, fmt.Errorf("%s has no synchronous standby", primary))
 	}
 	return primary, missing
+}
+
+// streams says whether a node streams from the primary, or from a replica: that of another region feeds its own region's.
+func streams(dbs []sighting, node string) bool {
+	return slices.ContainsFunc(dbs, func(d sighting) bool { return slices.Contains(d.Streaming, node) })
 }
 
 func (w Watch) steadyStore(ctx context.Context, primary string) error {

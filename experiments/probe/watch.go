@@ -14,12 +14,16 @@ const (
 	Etcd     = "etcd"     // etcd with its v2 API on port 2379
 	HAProxy  = "haproxy"  // HAProxy with its runtime API on TCP port 9999
 	Web      = "web"      // the target app on port 8080
+	DNS      = "dns"      // a name server on TCP port 53, asked for what Lookups say
+	Region   = "region"   // the agent of a region, on port 8010
 	RabbitMQ = "rabbitmq" // a broker node on port 5672, with the target app's queues
 	Redis    = "redis"    // a Redis node on port 6379, which is asked for its role only
 )
 
 // Kinds lists all kinds that [Watch] accepts.
-func Kinds() []string { return []string{Postgres, Etcd, HAProxy, Web, RabbitMQ, Redis} }
+func Kinds() []string {
+	return []string{Postgres, Etcd, HAProxy, Web, RabbitMQ, Redis, DNS, Region}
+}
 
 // Endpoint is one container to watch.
 type Endpoint struct {
@@ -28,6 +32,9 @@ type Endpoint struct {
 	Tier   string         // such as "db"
 	Region string         // such as "a", may be ""
 	Ports  map[int]string // container port to the "host:port" where it can be reached
+
+	Lookups []Lookup          // of a name server
+	Sites   map[string]string // of a name server: what the addresses that it gives belong to, by name
 }
 
 // Watch says what to watch. The zero values of all fields but Endpoints are fine.
@@ -126,12 +133,13 @@ type session struct {
 	store *store // what the consensus nodes last said
 
 	queues *queues // which broker node speaks for all
+	leases *leases // which region may write
 }
 
 func newSession(w Watch, origin time.Time, emit Sink) *session {
 	c := clock{origin}
 	out := &emitter{sink: emit}
-	return &session{watch: w, clock: c, out: out, board: newBoard(), pulse: newPulse(), store: newStore(out), queues: &queues{out: out}}
+	return &session{watch: w, clock: c, out: out, board: newBoard(), pulse: newPulse(), store: newStore(out), queues: &queues{out: out}, leases: newLeases(out)}
 }
 
 // pollers makes the pollers of all endpoints.
@@ -160,6 +168,10 @@ func (s *session) pollersOf(e Endpoint) ([]poller, error) {
 		return shifted(20 * time.Millisecond)(s.etcdPollers(e))
 	case HAProxy:
 		return shifted(30 * time.Millisecond)(s.haproxyPollers(e))
+	case Region:
+		return s.leasePollers(e)
+	case DNS:
+		return s.dnsPollers(e)
 	case RabbitMQ:
 		return shifted(35 * time.Millisecond)(s.queuePollers(e))
 	default:

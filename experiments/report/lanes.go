@@ -51,7 +51,7 @@ const (
 )
 
 // laneOrder is the order of the states; those after routes are only shown when they changed under load.
-var laneOrder = []string{probe.Leader, probe.Role, probe.Route, probe.SyncName, probe.Server, probe.Health}
+var laneOrder = []string{probe.Leader, probe.Role, probe.Route, probe.Lease, probe.Answer, probe.SyncName, probe.Server, probe.Health}
 
 // lanes draws who was what, when.
 func (d *drawer) lanes() lanes {
@@ -101,9 +101,9 @@ func (d *drawer) laneGroups() []laneGroup {
 	return slices.DeleteFunc(all, func(g laneGroup) bool { return !d.worth(g) })
 }
 
-// worth says whether a lane is shown: leader, roles and routes always, others if they changed under load.
+// worth says whether a lane is shown: leader, roles, routes, leases and name servers always, others if they changed under load.
 func (d *drawer) worth(g laneGroup) bool {
-	if slices.Contains(laneOrder[:3], g.what) {
+	if slices.Contains(laneOrder[:5], g.what) {
 		return true
 	}
 	for _, c := range g.changes {
@@ -163,6 +163,10 @@ func laneLabel(g laneGroup) string {
 		return g.target + " is"
 	case probe.Route:
 		return g.target + " writes to"
+	case probe.Lease:
+		return "region with lease"
+	case probe.Answer:
+		return "DNS: clients in " + g.target
 	case probe.SyncName:
 		return "sync standby"
 	case probe.Server:

@@ -19,7 +19,6 @@ var errAborted = errors.New("abort condition")
 // vigil keeps the last minutes of what clients felt, by second of due time, for the abort conditions.
 type vigil struct {
 	limit time.Duration
-	class map[string]string // of each op
 
 	mu      sync.Mutex
 	seconds map[int64]map[string]*tally // by second, then class
@@ -32,11 +31,7 @@ type tally struct {
 }
 
 func newVigil(p loadgen.Profile) *vigil {
-	v := &vigil{limit: p.Limit, class: map[string]string{}, seconds: map[int64]map[string]*tally{}}
-	for _, op := range p.Ops {
-		v.class[op.Name] = op.Class
-	}
-	return v
+	return &vigil{limit: p.Limit, seconds: map[int64]map[string]*tally{}}
 }
 
 // sample books one request.
@@ -47,10 +42,10 @@ func (v *vigil) sample(s loadgen.Sample) {
 	if v.seconds[at] == nil {
 		v.seconds[at] = map[string]*tally{}
 	}
-	t := v.seconds[at][v.class[s.Op]]
+	t := v.seconds[at][s.Class]
 	if t == nil {
 		t = &tally{}
-		v.seconds[at][v.class[s.Op]] = t
+		v.seconds[at][s.Class] = t
 	}
 	t.all++
 	t.latencies = append(t.latencies, s.Latency())

@@ -12,8 +12,8 @@ func TestVigilWaitsForAFullWindowAndItsAnswers(t *testing.T) {
 	v := newVigil(loadgen.Profile{Limit: 500 * time.Millisecond, Ops: []loadgen.Op{{Name: "feed", Class: "read"}, {Name: "create", Class: "write"}}})
 	for at := range 20 {
 		due := time.Duration(at) * time.Second
-		v.sample(loadgen.Sample{Op: "feed", Due: due, End: due + 10*time.Millisecond, Out: loadgen.OK})
-		write := loadgen.Sample{Op: "create", Due: due, End: due + 20*time.Millisecond, Out: loadgen.OK}
+		v.sample(loadgen.Sample{Op: "feed", Class: "read", Due: due, End: due + 10*time.Millisecond, Out: loadgen.OK})
+		write := loadgen.Sample{Op: "create", Class: "write", Due: due, End: due + 20*time.Millisecond, Out: loadgen.OK}
 		if at >= 10 {
 			write.Out = loadgen.Fail
 		}

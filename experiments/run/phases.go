@@ -197,6 +197,9 @@ func (r *runner) explain(ctx context.Context, rec *recorder, err error) {
 }
 
 func (r *runner) load(ctx context.Context, rec *recorder, sessions loadgen.Sessions, begin time.Duration) (map[string]uint64, error) {
+	if len(r.exp.Load.Clients) > 0 {
+		return r.loadAway(ctx, rec, sessions, begin)
+	}
 	rep, err := loadgen.Run(ctx, r.exp.Schedule(), loadgen.Target{Base: r.base, Sessions: sessions, Origin: r.origin, Start: begin, Length: r.exp.Length()}, rec.sample)
 	if errors.Is(err, context.Canceled) {
 		err = nil

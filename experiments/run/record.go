@@ -21,13 +21,7 @@ func header(e spec.Experiment, t compose.Topology, eng *compose.Engine, on []com
 		Seed: e.Seed, Rate: e.Load.Rate, Timeout: e.Load.Timeout, Limit: e.Load.Limit,
 		Roles: t.Roles, Sync: t.Sync, Machine: machine(eng, opt), Client: e.Load.Model(),
 	}
-	var weights float64
-	for _, op := range e.Load.Ops {
-		weights += op.Weight
-	}
-	for _, op := range e.Load.Ops {
-		h.Ops = append(h.Ops, history.OpInfo{Name: op.Name, Class: op.Class, Rate: e.Load.Rate * op.Weight / weights, Ledger: op.Ledger})
-	}
+	h.Ops, h.Regions = opsOf(e.Load)
 	for _, c := range on {
 		if c.Probe == "postgres" {
 			h.Replicas = append(h.Replicas, c.Name)

@@ -34,19 +34,28 @@ type book struct {
 func keep(e spec.Experiment, h *history.History) *book {
 	b := &book{span: spanOf(e, h), probes: e.Probes, answered: newHistogram(), baseline: newHistogram(), lag: newHistogram()}
 	b.total = make([]slot, (b.span.length()+minSlot-1)/minSlot)
-	rates := map[string]float64{}
-	for _, op := range h.Header.Ops {
-		rates[op.Class] += op.Rate
-	}
+	rates := plannedRates(h.Header)
 	for s, err := range inDueOrder(h.Samples(), h.Header.Timeout) {
 		if err != nil {
 			b.damage = append(b.damage, err)
 			continue
 		}
-		b.add(s, h.Header.Limit, rates[s.Class])
+		b.add(s, h.Header.Limit, rates[[2]string{s.Class, s.Region}])
 	}
 	slices.SortFunc(b.meters, func(x, y *meter) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Region, y.Region)) })
 	return b
+}
+
+// plannedRates are the requests per second of each class and region.
+func plannedRates(h history.Header) map[[2]string]float64 {
+	rates := map[[2]string]float64{}
+	for _, op := range h.Ops {
+		rates[[2]string{op.Class, ""}] += op.Rate
+	}
+	for _, r := range h.Regions {
+		rates[[2]string{r.Class, r.Region}] += r.Rate
+	}
+	return rates
 }
 
 func (b *book) add(s loadgen.Sample, limit time.Duration, rate float64) {

@@ -36,7 +36,11 @@ func stages(h *history.History, f history.Fault, failover float64) []Stage {
 
 // bounds are the ends of all stages but the last.
 func bounds(h *history.History, f history.Fault) []bound {
-	if isDatabase(f) && slices.Contains(f.Roles, "postgres-primary") {
+	leased := slices.ContainsFunc(h.Changes, func(c probe.Change) bool { return c.What == probe.Lease })
+	switch {
+	case leased && slices.Contains(f.Roles, "postgres-primary"):
+		return regionBounds(h.Changes, f)
+	case isDatabase(f) && slices.Contains(f.Roles, "postgres-primary"):
 		return databaseBounds(h.Changes, f)
 	}
 	return serverBounds(h.Changes, f)
@@ -57,6 +61,27 @@ func databaseBounds(changes []probe.Change, f history.Fault) []bound {
 	})
 	return []bound{
 		seen("detect", detect, "the lease of the lost leader is gone"), seen("decide", decide, "the leader key names "+name),
+		seen("promote", promote, name+" says that it is primary"), rerouted(changes, f, name),
+	}
+}
+
+// regionBounds follow the lease of the regions: until it has ended, until the other region has it, and then as in a cluster. A
+// primary that is replaced within its region costs no lease; who is primary then and where writes go is seen all the same.
+func regionBounds(changes []probe.Change, f history.Fault) []bound {
+	detect := first(changes, f.Began, func(c probe.Change) bool { return c.What == probe.Lease && c.To == "" })
+	decide := first(changes, f.Began, func(c probe.Change) bool { return c.What == probe.Lease && c.To != "" })
+	region, name := "", ""
+	if decide != nil {
+		region = decide.To
+	}
+	promote := first(changes, f.Began, func(c probe.Change) bool {
+		return c.What == probe.Role && c.To == "primary" && !slices.Contains(f.On, c.Target)
+	})
+	if promote != nil {
+		name = promote.Target
+	}
+	return []bound{
+		seen("detect", detect, "the lost region's lease has ended"), seen("decide", decide, "region "+region+" has the lease"),
 		seen("promote", promote, name+" says that it is primary"), rerouted(changes, f, name),
 	}
 }

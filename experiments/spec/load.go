@@ -49,7 +49,7 @@ func (p *problems) load(o object) (loadgen.Profile, string) {
 		p.required(o, "load", "write load: {workload: reference}")
 		return prof, ""
 	}
-	w := p.object(o.values["load"], "load", slices.Concat(loadKeys, moreLoadKeys)...)
+	w := p.object(o.values["load"], "load", slices.Concat(loadKeys, moreLoadKeys, []string{"clients"})...)
 	name := p.text(w, "workload")
 	if name != "" {
 		prof = p.workload(w, name, prof)
@@ -58,6 +58,7 @@ func (p *problems) load(o object) (loadgen.Profile, string) {
 	if !w.has("connections") && prof.Rate > 0 && len(prof.Ops) > 0 {
 		prof.Connections = max(prof.Connections, min(prof.EnoughConnections(), maxOwnConnections))
 	}
+	prof.Clients = p.clients(w)
 	if w.has("workload") {
 		return prof, name
 	}
@@ -233,7 +234,7 @@ func mentions(r loadgen.Request, pattern *regexp.Regexp) bool {
 	return false
 }
 
-// classes are the operation classes of a load, each once, in order of appearance.
+// classes are the operation classes of a load, each once, in order of appearance, and then those of other kinds of clients.
 func classes(prof loadgen.Profile) []string {
 	var out []string
 	for _, op := range prof.Ops {
@@ -241,5 +242,13 @@ func classes(prof loadgen.Profile) []string {
 			out = append(out, op.Class)
 		}
 	}
-	return out
+	var more []string
+	for _, c := range prof.Clients {
+		for _, class := range out {
+			if name := c.Class + "-" + class; c.Class != "" && !slices.Contains(more, name) {
+				more = append(more, name)
+			}
+		}
+	}
+	return append(out, more...)
 }

@@ -52,6 +52,7 @@ func ParseLoad(file string, text []byte) (LoadFile, error) {
 	if isExperiment(root) {
 		e, err := Parse(file, text)
 		out.Load, out.For = e.Load, e.Length()
+		out.Load.Clients = nil // without a topology there are none: the load is sent from here
 		return out, err
 	}
 	o := p.object(root, "load", append(append(append([]string(nil), loadFileKeys...), loadKeys...), moreLoadKeys...)...)

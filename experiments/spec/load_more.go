@@ -157,14 +157,8 @@ func (p *problems) client(o object) loadgen.Client {
 		MaxAge: p.duration(w, "max_age", 0, 10*time.Millisecond, longest), Idle: p.duration(w, "idle", 0, time.Millisecond, longest),
 		Resolver: p.text(w, "resolver"), Authority: p.path(w, "authority"), Name: p.text(w, "name"),
 	}
-	if s, ok := p.scalar(w, "dns"); ok {
-		ways := []string{"dial", string(loadgen.DNSTTL), string(loadgen.DNSHold)}
-		if !slices.Contains(ways, s) {
-			p.at(w.where("dns"), among("there are", s, ways), "unknown dns %q", s)
-		}
-		if s != "dial" {
-			c.DNS = loadgen.DNS(s)
-		}
+	if w.has("dns") {
+		c.DNS, c.Hold = p.names(w)
 	}
 	return c
 }

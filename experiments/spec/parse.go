@@ -76,6 +76,7 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 		e.Topology = t.Name
 	}
 	e.Roles = p.roles(o)
+	p.clientsFit(o, e, t)
 	e.Steps = p.steps(o, scene{e.Phases, withRoles(t, e.Roles), e.Seed})
 	p.spikesFit(o, *e)
 	p.alerts(o, e)

@@ -11,6 +11,7 @@ const maxStale = 2 * time.Second
 // View is what one node last said about itself, and what we have seen of it since.
 type View struct {
 	Name      string
+	Far       bool // in another region
 	Up        bool // answered its last check in time, and no request failed on it since
 	Recovery  bool // it is a replica
 	Timeline  int64
@@ -62,17 +63,23 @@ func choose(views []View, newest int64) Route {
 }
 
 // reader picks the node for the turn-th read by a session that has seen the log up to seen: the fresh replicas that
-// have replayed it, in turn, else the primary. It avoids the node named not, on which the read failed before, unless no
-// other can serve it. "" means that nobody can.
+// have replayed it, in turn, near ones before far ones, else the primary. It avoids the node named not, on which the read failed
+// before, unless no other can serve it. "" means that nobody can.
 func (rt Route) reader(views []View, seen LSN, turn uint64, not string) string {
-	var fit []string
+	var fit, near []string
 	for _, v := range views {
-		if v.LSN >= seen && slices.Contains(rt.Replicas, v.Name) {
-			fit = append(fit, v.Name)
+		if v.LSN < seen || !slices.Contains(rt.Replicas, v.Name) {
+			continue
+		}
+		fit = append(fit, v.Name)
+		if !v.Far && v.Name != not {
+			near = append(near, v.Name)
 		}
 	}
 	others := slices.DeleteFunc(slices.Clone(fit), func(name string) bool { return name == not })
 	switch {
+	case len(near) > 0:
+		return near[turn%uint64(len(near))]
 	case len(others) > 0:
 		return others[turn%uint64(len(others))]
 	case rt.Primary != "" && rt.Primary != not, len(fit) == 0:

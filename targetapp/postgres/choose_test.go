@@ -126,7 +126,7 @@ func TestLSN(t *testing.T) {
 
 func TestParseMembers(t *testing.T) {
 	got, err := ParseMembers("db1=10.0.0.1:5432, db2=h:1")
-	if want := []Member{{"db1", "10.0.0.1:5432"}, {"db2", "h:1"}}; err != nil || !reflect.DeepEqual(got, want) {
+	if want := []Member{{Name: "db1", Addr: "10.0.0.1:5432"}, {Name: "db2", Addr: "h:1"}}; err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 	for _, s := range []string{"", "db1", "=h:1", "db1=h", "a=h:1,a=h:2", "a=h:1,"} {

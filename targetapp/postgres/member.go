@@ -3,11 +3,15 @@ package postgres
 import (
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 )
 
 // Member is one database node: the name it has in the cluster and its host:port.
-type Member struct{ Name, Addr string }
+type Member struct {
+	Name, Addr string
+	Far        bool // in another region: reads go there only if no near node can serve them
+}
 
 // ParseMembers reads "db1=10.0.0.1:5432,db2=10.0.0.2:5432", the form of APP_DATABASES.
 func ParseMembers(s string) ([]Member, error) {
@@ -22,7 +26,22 @@ func ParseMembers(s string) ([]Member, error) {
 			return nil, fmt.Errorf("database %q is named twice in APP_DATABASES", name)
 		}
 		seen[name] = true
-		all = append(all, Member{name, addr})
+		all = append(all, Member{Name: name, Addr: addr})
 	}
 	return all, nil
+}
+
+// MarkFar marks the members whose names are listed with commas, the form of APP_FAR.
+func MarkFar(all []Member, names string) error {
+	for name := range strings.SplitSeq(names, ",") {
+		if name = strings.TrimSpace(name); name == "" {
+			continue
+		}
+		i := slices.IndexFunc(all, func(m Member) bool { return m.Name == name })
+		if i < 0 {
+			return fmt.Errorf("APP_FAR names %q, which is not in APP_DATABASES", name)
+		}
+		all[i].Far = true
+	}
+	return nil
 }

@@ -52,7 +52,7 @@ func Open(members []Member, app string, log *slog.Logger) (*Router, error) {
 			return nil, err
 		}
 		r.nodes = append(r.nodes, n)
-		r.views = append(r.views, View{Name: m.Name})
+		r.views = append(r.views, View{Name: m.Name, Far: m.Far})
 	}
 	r.route = choose(r.views, 0)
 	return r, nil
@@ -133,7 +133,7 @@ func (r *Router) tell(i int, f finding) {
 	if f.asked.Before(p.failed) {
 		return // asked before the failure: says nothing about the time after it
 	}
-	*v = View{Name: v.Name, Up: true, Recovery: f.recovery, Timeline: f.timeline, LSN: f.lsn}
+	*v = View{Name: v.Name, Far: v.Far, Up: true, Recovery: f.recovery, Timeline: f.timeline, LSN: f.lsn}
 	v.Behind, v.BehindSet = r.behind(p, f)
 	r.decide(nil)
 	if r.route.Primary == v.Name {

@@ -20,7 +20,7 @@ import (
 // open returns a router to two nodes that are never asked: the tests speak for them.
 func open(t *testing.T) *Router {
 	t.Helper()
-	r, err := Open([]Member{{"a", "127.0.0.1:1"}, {"b", "127.0.0.1:1"}}, "test", slog.New(slog.DiscardHandler))
+	r, err := Open([]Member{{Name: "a", Addr: "127.0.0.1:1"}, {Name: "b", Addr: "127.0.0.1:1"}}, "test", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestConnectErrors(t *testing.T) {
 		{"refused", "127.0.0.1:1", meaning{noEffect: true, suspect: true}},
 		{"mute", mute.Addr().String(), meaning{noEffect: true, late: true}},
 	} {
-		n, err := newNode(Member{"n", c.addr}, "test")
+		n, err := newNode(Member{Name: "n", Addr: c.addr}, "test")
 		if err != nil {
 			t.Fatal(err)
 		}

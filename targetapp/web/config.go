@@ -22,13 +22,13 @@ const (
 
 // Config of a web node.
 type Config struct {
-	Name       string // APP_NAME, the first word of X-Served-By
-	Listen     string // APP_LISTEN, default ":8080"
-	Members    []postgres.Member
-	Secret     string // APP_SECRET, shared by all web nodes
-	Idempotent bool   // APP_IDEMPOTENT, default true
-	Sessions   string // APP_SESSIONS
-	StaleReads bool   // APP_STALE_READS: registers are read at any replica, default false; no sound rung has it
+	Name       string            // APP_NAME, the first word of X-Served-By
+	Listen     string            // APP_LISTEN, default ":8080"
+	Members    []postgres.Member // APP_DATABASES; APP_FAR names those of another region
+	Secret     string            // APP_SECRET, shared by all web nodes
+	Idempotent bool              // APP_IDEMPOTENT, default true
+	Sessions   string            // APP_SESSIONS
+	StaleReads bool              // APP_STALE_READS: registers are read at any replica, default false; no sound rung has it
 
 	Sentinels    []string // APP_SENTINELS, host:port with commas; needed by shared sessions
 	SentinelName string   // APP_SENTINEL_NAME, what the sentinels call the store, default "sessions"
@@ -58,6 +58,7 @@ func ReadConfig(env func(string) string) (Config, error) {
 	if c.Members, err = postgres.ParseMembers(env("APP_DATABASES")); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, postgres.MarkFar(c.Members, env("APP_FAR")))
 	c.Photos = cmp.Or(env("APP_PHOTOS"), os.TempDir())
 	if s := env("APP_PAGE_AGE"); s != "" {
 		if c.PageAge, err = time.ParseDuration(s); err != nil || c.PageAge < time.Second {

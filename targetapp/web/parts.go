@@ -17,7 +17,9 @@ import (
 
 // parts are what a web node is built from, as its configuration says.
 type parts struct {
-	router    *postgres.Router
+	routes    Routes
+	watch     func(context.Context) error // keeps the routes informed
+	shards    Shards                      // nil: there is one database
 	store     Store
 	registers Registers
 	sessions  Sessions
@@ -32,20 +34,32 @@ type parts struct {
 func open(cfg Config, log *slog.Logger) (*parts, error) {
 	redis.SetLogger(quiet{log})
 	p := &parts{}
-	var err error
-	if p.router, err = postgres.Open(cfg.Members, cfg.Name, log); err != nil {
-		return p, err
+	database := p.database
+	if len(cfg.Shards) > 0 {
+		database = p.sharded
 	}
-	p.closers = append(p.closers, func() error { p.router.Close(); return nil })
-	store := &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs, StaleReads: cfg.StaleReads}
-	p.store, p.registers = store, store
-	if cfg.Jobs {
-		p.jobs = &postgres.Outbox{Router: p.router, App: cfg.Name}
+	if err := database(cfg, log); err != nil {
+		return p, err
 	}
 	if len(cfg.Cache) > 0 {
 		p.cached(cfg)
 	}
 	return p, p.openSessions(cfg)
+}
+
+// database makes the store one over a single database cluster.
+func (p *parts) database(cfg Config, log *slog.Logger) error {
+	router, err := postgres.Open(cfg.Members, cfg.Name, log)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() error { router.Close(); return nil })
+	store := &postgres.Store{Router: router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs, StaleReads: cfg.StaleReads}
+	p.store, p.registers, p.routes, p.watch = store, store, router, router.Run
+	if cfg.Jobs {
+		p.jobs = &postgres.Outbox{Router: router, App: cfg.Name}
+	}
+	return nil
 }
 
 // cached puts the cache in front of the database.

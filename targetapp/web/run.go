@@ -37,12 +37,12 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	if err != nil {
 		return fmt.Errorf("listen on APP_LISTEN: %w", err)
 	}
-	s := New(cfg.Name, parts.store, parts.router, parts.sessions, log)
+	s := New(cfg.Name, parts.store, parts.routes, parts.sessions, log)
 	s.metrics.registry.MustRegister(parts.metrics...)
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
-	s.cacheReads = parts.reads
+	s.cacheReads, s.shards = parts.reads, parts.shards
 	s.withRegisters(parts.registers)
-	return serve(ctx, l, s, parts.router.Run)
+	return serve(ctx, l, s, parts.watch)
 }
 
 // serve answers on l until ctx ends. Checks of the databases (watch) go on until the last request is answered.

@@ -8,6 +8,7 @@ const (
 	LabelProbe   = "gauntlet.probe"   // kind of built-in probe: postgres, etcd, haproxy, web, rabbitmq
 	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
 	LabelMetrics = "gauntlet.metrics" // where Prometheus metrics are, such as "8080 /metrics"
+	LabelShard   = "gauntlet.shard"   // the database cluster that the container belongs to, where there are several
 	LabelOwner   = "gauntlet.owner"   // "gauntlet" on all that Gauntlet started
 )
 
@@ -34,6 +35,7 @@ type Container struct {
 	State   string // as the engine calls it: running, exited, ...
 	Tier    string
 	Region  string
+	Shard   string         // LabelShard
 	Probe   string         // LabelProbe
 	Ready   string         // LabelReady
 	Metrics string         // LabelMetrics

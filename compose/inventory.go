@@ -45,7 +45,7 @@ func describe(c container.Summary, replicas int) Container {
 	index, _ := strconv.Atoi(c.Labels[labelNumber])
 	out := Container{
 		ID: c.ID, Name: c.Labels[labelService], Service: c.Labels[labelService], Index: index, State: c.State,
-		Tier: c.Labels[LabelTier], Region: c.Labels[LabelRegion], Probe: c.Labels[LabelProbe], Ready: c.Labels[LabelReady], Metrics: c.Labels[LabelMetrics],
+		Tier: c.Labels[LabelTier], Region: c.Labels[LabelRegion], Shard: c.Labels[LabelShard], Probe: c.Labels[LabelProbe], Ready: c.Labels[LabelReady], Metrics: c.Labels[LabelMetrics],
 		Ports: map[int]string{},
 	}
 	if replicas > 1 {

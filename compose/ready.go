@@ -79,8 +79,7 @@ func (s *Stack) poll(ctx context.Context, client *http.Client) (int, []unready, 
 		return 0, nil, fmt.Errorf("%w: no container of %s", ErrNotReady, strings.Join(missing, ", "))
 	}
 	whys := make([]string, len(on))
-	nodes := databases(on)
-	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i], nodes) })
+	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i], databases(on, on[i].Shard)) })
 	var out []unready
 	for i, c := range on {
 		if strings.HasPrefix(whys[i], failed) {
@@ -93,11 +92,11 @@ func (s *Stack) poll(ctx context.Context, client *http.Client) (int, []unready, 
 	return len(on), out, nil
 }
 
-// databases counts the nodes of the database cluster.
-func databases(on []Container) int {
+// databases counts the nodes of the database cluster of a shard, "" where there is one cluster.
+func databases(on []Container, shard string) int {
 	n := 0
 	for _, c := range on {
-		if strings.HasPrefix(c.Ready, readyPatroni+" ") {
+		if strings.HasPrefix(c.Ready, readyPatroni+" ") && c.Shard == shard {
 			n++
 		}
 	}

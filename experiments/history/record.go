@@ -105,10 +105,12 @@ type EngineEvent struct {
 // ReadBack is what one node held after the heal: the ids of all writes of this run.
 type ReadBack struct {
 	Node       string        `json:"node"`
-	Role       string        `json:"role"` // primary or replica, as the node itself said
+	Shard      string        `json:"shard,omitempty"` // the database cluster that it belongs to, where there are several
+	Role       string        `json:"role"`            // primary or replica, as the node itself said
 	At         time.Duration `json:"at_ns"`
 	Present    []Range       `json:"present"`              // ids, ascending
 	Duplicated []Range       `json:"duplicated,omitempty"` // ids with more than one effect
+	Misplaced  []Range       `json:"misplaced,omitempty"`  // ids that belong to another shard
 	CaughtUp   bool          `json:"caught_up"`            // a replica: it had replayed all that the primary had when its ids were read
 	Err        string        `json:"err,omitempty"`        // the node could not be read: unknown, never lost
 }

@@ -93,12 +93,18 @@ var schemaObjects = []schemaObject{
 		{"load", "load", "", true},
 		{"phases", "phases", "lengths of the parts of the run", false},
 		{"steps", "list of entry", "faults in time; without steps the run is a control", false},
+		{"commands", "list of command", "what is done beside the faults, such as resharding", false},
 		{"goals", "list of goal", "what must hold, at least one", true},
 		{"roles", "list of role", "live roles that the user defines", false},
 		{"abort", "list of abort", "what ends the run early", false},
 		{"registers", "registers", "clients that write and read registers, whose calls are checked for consistency", false},
 		{"alerts", "list of text", "Prometheus rule files that are evaluated during the run", false},
 		{"time_scale", "number", "all times of the rules are divided by it", false},
+	}},
+	{"command", "what an operator does while the load runs; it must succeed before the load ends", []schemaKey{
+		atKey,
+		{"on", "on", "one running container", true},
+		{"run", "words", "the command", true},
 	}},
 	{"registers", "how registers are asked; what is left out is as in the reference app, unless set or current is there", []schemaKey{
 		{"processes", "positive", "clients at the same time, each makes one call after the other", false},

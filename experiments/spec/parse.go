@@ -33,7 +33,7 @@ const unknown time.Duration = -1
 const minBaseline = 5 * time.Second
 
 var (
-	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles", "alerts", "time_scale", "registers"}
+	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "commands", "goals", "abort", "roles", "alerts", "time_scale", "registers"}
 	phaseKeys      = []string{"warm", "baseline", "recovery"}
 )
 
@@ -78,6 +78,7 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	e.Roles = p.roles(o)
 	e.Steps = p.steps(o, scene{e.Phases, withRoles(t, e.Roles), e.Seed})
 	p.spikesFit(o, *e)
+	e.Commands = p.commands(o, *e, withRoles(t, e.Roles))
 	p.alerts(o, e)
 	e.Goals = p.goals(o, *e, t)
 	e.Aborts = p.aborts(o, *e)

@@ -13,23 +13,24 @@ const Version = 1
 
 // Header opens a recording: everything about the run that was known before it began.
 type Header struct {
-	Version    int           `json:"version"`
-	Experiment string        `json:"experiment"` // name
-	Topology   string        `json:"topology"`
-	Source     string        `json:"source"` // the experiment file's text, so that a recording can be scored alone
-	Origin     time.Time     `json:"origin"` // wall time of offset 0; all other times are offsets on the monotonic clock
-	Seed       uint64        `json:"seed"`
-	Rate       float64       `json:"rate"` // planned requests per second
-	Timeout    time.Duration `json:"timeout_ns"`
-	Limit      time.Duration `json:"limit_ns"`
-	Ops        []OpInfo      `json:"ops"`
-	Roles      []string      `json:"roles"`    // live roles that the topology has; decides which parts of the score apply
-	Replicas   []string      `json:"replicas"` // names of the database nodes
-	Sync       bool          `json:"sync"`     // the topology promises that no acknowledged write is lost
-	Machine    Machine       `json:"machine"`
-	Client     string        `json:"client"`              // the client model in words: keep-alive, connections, retries
-	Alerts     *AlertRules   `json:"alerts,omitempty"`    // nil: none were evaluated
-	Registers  *Registers    `json:"registers,omitempty"` // nil: no clients called registers
+	Version    int               `json:"version"`
+	Experiment string            `json:"experiment"` // name
+	Topology   string            `json:"topology"`
+	Source     string            `json:"source"` // the experiment file's text, so that a recording can be scored alone
+	Origin     time.Time         `json:"origin"` // wall time of offset 0; all other times are offsets on the monotonic clock
+	Seed       uint64            `json:"seed"`
+	Rate       float64           `json:"rate"` // planned requests per second
+	Timeout    time.Duration     `json:"timeout_ns"`
+	Limit      time.Duration     `json:"limit_ns"`
+	Ops        []OpInfo          `json:"ops"`
+	Roles      []string          `json:"roles"`            // live roles that the topology has; decides which parts of the score apply
+	Replicas   []string          `json:"replicas"`         // names of the database nodes
+	Shards     map[string]string `json:"shards,omitempty"` // which database cluster each of them belongs to, where there are several
+	Sync       bool              `json:"sync"`             // the topology promises that no acknowledged write is lost
+	Machine    Machine           `json:"machine"`
+	Client     string            `json:"client"`              // the client model in words: keep-alive, connections, retries
+	Alerts     *AlertRules       `json:"alerts,omitempty"`    // nil: none were evaluated
+	Registers  *Registers        `json:"registers,omitempty"` // nil: no clients called registers
 }
 
 // Registers says how registers were called during the run.

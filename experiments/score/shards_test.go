@@ -59,3 +59,11 @@ func TestMisplacedNeedsShards(t *testing.T) {
 		t.Errorf("one cluster: %+v; two shards: %+v", one, two)
 	}
 }
+
+// A primary of another shard beside the one that was hit is as it should be; a second one of the same shard is not.
+func TestBesides(t *testing.T) {
+	shards := map[string]string{"db1": "s1", "db2": "s1", "db3": "s2"}
+	if besides(shards, []string{"db1"}, "db3") || !besides(shards, []string{"db1"}, "db2") || !besides(nil, []string{"db1"}, "db2") {
+		t.Error("the clusters of the databases are mixed up")
+	}
+}

@@ -10,6 +10,7 @@ const (
 	LabelNames   = "gauntlet.names"   // name that clients look up at a name server, such as www.app.test
 	LabelClients = "gauntlet.clients" // region whose clients a container can play; see loadgen/outpost
 	LabelMetrics = "gauntlet.metrics" // where Prometheus metrics are, such as "8080 /metrics"
+	LabelShard   = "gauntlet.shard"   // the database cluster that the container belongs to, where there are several
 	LabelOwner   = "gauntlet.owner"   // "gauntlet" on all that Gauntlet started
 	LabelScaled  = "gauntlet.scaled"  // on containers that an autoscaler of the topology made: who made them
 )
@@ -44,6 +45,7 @@ type Container struct {
 	Region  string
 	Clients string         // LabelClients
 	Names   string         // LabelNames
+	Shard   string         // LabelShard
 	Probe   string         // LabelProbe
 	Ready   string         // LabelReady
 	Metrics string         // LabelMetrics

@@ -45,7 +45,8 @@ func describe(c container.Summary, replicas int) Container {
 	index, _ := strconv.Atoi(c.Labels[labelNumber])
 	out := Container{
 		ID: c.ID, Name: c.Labels[labelService], Service: c.Labels[labelService], Index: index, State: c.State,
-		Tier: c.Labels[LabelTier], Region: c.Labels[LabelRegion], Clients: c.Labels[LabelClients], Names: c.Labels[LabelNames], Probe: c.Labels[LabelProbe], Ready: c.Labels[LabelReady], Metrics: c.Labels[LabelMetrics],
+		Tier: c.Labels[LabelTier], Region: c.Labels[LabelRegion], Shard: c.Labels[LabelShard], Clients: c.Labels[LabelClients], Names: c.Labels[LabelNames],
+		Probe: c.Labels[LabelProbe], Ready: c.Labels[LabelReady], Metrics: c.Labels[LabelMetrics],
 		Ports: map[int]string{},
 	}
 	if replicas > 1 || c.Labels[LabelScaled] != "" {

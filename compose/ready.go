@@ -80,7 +80,7 @@ func (s *Stack) poll(ctx context.Context, client *http.Client) (int, []unready, 
 	}
 	whys := make([]string, len(on))
 	nodes := databases(on)
-	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i], nodes[on[i].Region]) })
+	each(len(on), func(i int) { whys[i] = s.notReady(ctx, client, on[i], nodes[clusterOf(on[i])]) })
 	var out []unready
 	for i, c := range on {
 		if strings.HasPrefix(whys[i], failed) {
@@ -93,12 +93,17 @@ func (s *Stack) poll(ctx context.Context, client *http.Client) (int, []unready, 
 	return len(on), out, nil
 }
 
-// databases counts the nodes of each region's database cluster.
-func databases(on []Container) map[string]int {
-	n := map[string]int{}
+// cluster is where a database belongs: the shard and the region, "" where there is one of them.
+type cluster struct{ shard, region string }
+
+func clusterOf(c Container) cluster { return cluster{c.Shard, c.Region} }
+
+// databases counts the nodes of each database cluster.
+func databases(on []Container) map[cluster]int {
+	n := map[cluster]int{}
 	for _, c := range on {
 		if strings.HasPrefix(c.Ready, readyPatroni+" ") {
-			n[c.Region]++
+			n[clusterOf(c)]++
 		}
 	}
 	return n

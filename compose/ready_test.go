@@ -93,7 +93,7 @@ func TestDescribe(t *testing.T) {
 
 func TestDatabasesAreCountedByRegion(t *testing.T) {
 	got := databases([]Container{{Region: "a", Ready: "patroni 8008 /cluster"}, {Region: "a", Ready: "patroni 8008 /cluster"}, {Region: "b", Ready: "patroni 8008 /cluster"}, {Region: "b", Ready: "exit"}})
-	if got["a"] != 2 || got["b"] != 1 {
+	if got[cluster{region: "a"}] != 2 || got[cluster{region: "b"}] != 1 {
 		t.Errorf("databases %v, want 2 in a and 1 in b", got)
 	}
 }

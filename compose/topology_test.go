@@ -39,6 +39,10 @@ func TestLookup(t *testing.T) {
 		{"replicated-defaults", "lb:80", 11, true, false},
 		{"replicated-stale", "lb:80", 11, false, true},
 		{"replicated-anyread", "lb:80", 11, true, true},
+		{"sharded", "lb:80", 20, true, false},
+		{"sharded-consistent", "lb:80", 20, true, false},
+		{"sharded-modulo", "lb:80", 20, true, false},
+		{"sharded-unfenced", "lb:80", 20, true, true},
 	}
 	for _, tt := range tests {
 		got, err := Lookup(tt.name)

@@ -2,8 +2,9 @@
 // one role per container, each role in a folder of its own: [gauntlet/targetapp/web] serves, [gauntlet/targetapp/seed] makes
 // the tables and fills them, [gauntlet/targetapp/worker] does what users need not wait for, [gauntlet/targetapp/autoscaler]
 // adds and removes containers, [gauntlet/targetapp/syncer] copies activity between regions, [gauntlet/targetapp/check] asks a URL
-// for a container's health check. Where there are two regions, [gauntlet/targetapp/region] decides which may write,
-// [gauntlet/targetapp/gate] fences the databases of the other, and [gauntlet/targetapp/wan] is the line between them.
+// for a container's health check, [gauntlet/targetapp/reshard] moves users between databases. Where there are two regions,
+// [gauntlet/targetapp/region] decides which may write, [gauntlet/targetapp/gate] fences the databases of the other, and
+// [gauntlet/targetapp/wan] is the line between them.
 //
 // It is meant to be a good citizen of its field, so that a card speaks of the architecture and not of a careless client:
 // every call has a deadline, every pool a bound, every error says whether it may have had an effect, and a database node

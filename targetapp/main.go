@@ -15,6 +15,7 @@ import (
 	"gauntlet/targetapp/gate"
 	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/region"
+	"gauntlet/targetapp/reshard"
 	"gauntlet/targetapp/seed"
 	"gauntlet/targetapp/syncer"
 	"gauntlet/targetapp/tracing"
@@ -24,7 +25,7 @@ import (
 )
 
 // ErrUsage says that the role or its arguments are wrong.
-var ErrUsage = errors.New("usage: app web | app worker | app autoscaler | app seed | app sync | app region | app gate | app wan | app dead [replay] | app check URL")
+var ErrUsage = errors.New("usage: app web | app worker | app autoscaler | app seed | app sync | app region | app gate | app wan | app dead [replay] | app reshard ... | app check URL")
 
 // memoryLimit is what the collector aims to stay under, in bytes of Go heap and stacks; RSS stays below 64 MiB.
 const memoryLimit = 44 << 20
@@ -50,6 +51,8 @@ func Main(ctx context.Context, args []string, env func(string) string) error {
 		return serve(ctx, args[0], env, log, syncer.Run)
 	case args[0] == "dead" && len(args) <= 2 && (len(args) == 1 || args[1] == "replay"):
 		return worker.Laid(ctx, env, len(args) == 2, os.Stdout)
+	case args[0] == "reshard":
+		return reshard.Run(ctx, args[1:], env, os.Stdout)
 	case args[0] == "seed" && len(args) == 1:
 		return seed.Run(ctx, env, log)
 	case args[0] == "region" && len(args) == 1:

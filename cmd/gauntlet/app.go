@@ -9,16 +9,18 @@ import (
 )
 
 func appCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "app ROLE [ARG...]",
 		Short: "Be a part of the reference app; topologies run this in their containers",
-		Long: `App runs one role of the reference app: web, worker, autoscaler, seed, sync, dead [replay] (the dead letters), region, gate and wan
-(where there are two regions), or check URL (exit 0 if it answers 2xx; tcp://HOST:PORT: if it accepts connections). It is
-configured by environment variables, which the topology files set.`,
+		Long: `App runs one role of the reference app: web, worker, autoscaler, seed, sync, dead [replay] (the dead letters), reshard [--to N]
+(moves rows to other shards while they are used), region, gate and wan (where there are two regions), or check URL (exit 0 if it
+answers 2xx; tcp://HOST:PORT: if it accepts connections). It is configured by environment variables, which the topology files set.`,
 		Example: `  gauntlet app check http://127.0.0.1:8080/health`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return targetapp.Main(cmd.Context(), args, os.Getenv)
 		},
 	}
+	cmd.Flags().SetInterspersed(false) // what follows the role is the role's
+	return cmd
 }

@@ -93,6 +93,7 @@ var schemaObjects = []schemaObject{
 		{"load", "load", "", true},
 		{"phases", "phases", "lengths of the parts of the run", false},
 		{"steps", "list of entry", "faults in time; without steps the run is a control", false},
+		{"commands", "list of command", "what is done beside the faults, such as resharding", false},
 		{"goals", "list of goal", "what must hold, at least one", true},
 		{"roles", "list of role", "live roles that the user defines", false},
 		{"abort", "list of abort", "what ends the run early", false},
@@ -101,6 +102,11 @@ var schemaObjects = []schemaObject{
 		{"time_scale", "number", "all times of the rules are divided by it", false},
 		{"probes", "list of probe", "queries of the user's own, which goals can bound by name", false},
 		{"scrape", "list of scrape", "metrics of containers that are scraped beside those that labels name", false},
+	}},
+	{"command", "what an operator does while the load runs; it must succeed before the load ends", []schemaKey{
+		atKey,
+		{"on", "on", "one running container", true},
+		{"run", "words", "the command", true},
 	}},
 	{"registers", "how registers are asked; what is left out is as in the reference app, unless set or current is there", []schemaKey{
 		{"processes", "positive", "clients at the same time, each makes one call after the other", false},

@@ -1,6 +1,7 @@
 # Writes Patroni's configuration from the environment and becomes Patroni, as user postgres.
 #
 #   NAME IP          this member, and its fixed address
+#   SCOPE            the cluster it belongs to, default ref; each shard is one
 #   ETCD             host:port of each etcd node, comma-separated
 #   TTL LOOP RETRY   the lease and its timing, in seconds
 #   SYNC             true: an acknowledged write is on two nodes
@@ -14,7 +15,7 @@ standby= prePromote=
 if [ -n "${SOURCE:-}" ]; then standby="standby_cluster: {host: '${SOURCE%:*}', port: ${SOURCE#*:}, create_replica_methods: [basebackup]}"; fi
 if [ -n "${PRE_PROMOTE:-}" ]; then prePromote="pre_promote: $PRE_PROMOTE"; fi
 cat > /tmp/patroni.yml <<Y
-scope: ref
+scope: ${SCOPE:-ref}
 namespace: /service/
 name: $NAME
 restapi: {listen: '0.0.0.0:8008', connect_address: '$IP:8008'}

@@ -21,7 +21,7 @@ const (
 )
 
 // safety are the metrics whose goals no run may miss: what they count can't be undone and does not get better by averaging.
-var safety = []string{"lost_writes", "duplicated_writes", "resurrected_writes", "diverged_rows"}
+var safety = []string{"lost_writes", "duplicated_writes", "misplaced_writes", "resurrected_writes", "diverged_rows"}
 
 // Decision is what a gate says after some runs.
 type Decision struct {

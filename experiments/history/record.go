@@ -13,25 +13,26 @@ const Version = 1
 
 // Header opens a recording: everything about the run that was known before it began.
 type Header struct {
-	Version    int           `json:"version"`
-	Experiment string        `json:"experiment"` // name
-	Topology   string        `json:"topology"`
-	Source     string        `json:"source"` // the experiment file's text, so that a recording can be scored alone
-	Origin     time.Time     `json:"origin"` // wall time of offset 0; all other times are offsets on the monotonic clock
-	Seed       uint64        `json:"seed"`
-	Rate       float64       `json:"rate"` // planned requests per second
-	Timeout    time.Duration `json:"timeout_ns"`
-	Limit      time.Duration `json:"limit_ns"`
-	Ops        []OpInfo      `json:"ops"`
-	Regions    []RegionRate  `json:"regions,omitempty"`    // of clients in containers; none: all are in one place
-	Roles      []string      `json:"roles"`                // live roles that the topology has; decides which parts of the score apply
-	Replicas   []string      `json:"replicas"`             // names of the database nodes
-	Containers int           `json:"containers,omitempty"` // that ran when the recording began; 0: not known
-	Sync       bool          `json:"sync"`                 // the topology promises that no acknowledged write is lost
-	Machine    Machine       `json:"machine"`
-	Client     string        `json:"client"`              // the client model in words: keep-alive, connections, retries
-	Alerts     *AlertRules   `json:"alerts,omitempty"`    // nil: none were evaluated
-	Registers  *Registers    `json:"registers,omitempty"` // nil: no clients called registers
+	Version    int               `json:"version"`
+	Experiment string            `json:"experiment"` // name
+	Topology   string            `json:"topology"`
+	Source     string            `json:"source"` // the experiment file's text, so that a recording can be scored alone
+	Origin     time.Time         `json:"origin"` // wall time of offset 0; all other times are offsets on the monotonic clock
+	Seed       uint64            `json:"seed"`
+	Rate       float64           `json:"rate"` // planned requests per second
+	Timeout    time.Duration     `json:"timeout_ns"`
+	Limit      time.Duration     `json:"limit_ns"`
+	Ops        []OpInfo          `json:"ops"`
+	Regions    []RegionRate      `json:"regions,omitempty"`    // of clients in containers; none: all are in one place
+	Roles      []string          `json:"roles"`                // live roles that the topology has; decides which parts of the score apply
+	Replicas   []string          `json:"replicas"`             // names of the database nodes
+	Shards     map[string]string `json:"shards,omitempty"`     // which database cluster each of them belongs to, where there are several
+	Containers int               `json:"containers,omitempty"` // that ran when the recording began; 0: not known
+	Sync       bool              `json:"sync"`                 // the topology promises that no acknowledged write is lost
+	Machine    Machine           `json:"machine"`
+	Client     string            `json:"client"`              // the client model in words: keep-alive, connections, retries
+	Alerts     *AlertRules       `json:"alerts,omitempty"`    // nil: none were evaluated
+	Registers  *Registers        `json:"registers,omitempty"` // nil: no clients called registers
 }
 
 // Registers says how registers were called during the run.
@@ -115,10 +116,12 @@ type EngineEvent struct {
 // ReadBack is what one node held after the heal: the ids of all writes of this run.
 type ReadBack struct {
 	Node       string        `json:"node"`
-	Role       string        `json:"role"` // primary or replica, as the node itself said
+	Shard      string        `json:"shard,omitempty"` // the database cluster that it belongs to, where there are several
+	Role       string        `json:"role"`            // primary or replica, as the node itself said
 	At         time.Duration `json:"at_ns"`
 	Present    []Range       `json:"present"`              // ids, ascending
 	Duplicated []Range       `json:"duplicated,omitempty"` // ids with more than one effect
+	Misplaced  []Range       `json:"misplaced,omitempty"`  // ids that belong to another shard
 	CaughtUp   bool          `json:"caught_up"`            // a replica: it had replayed all that the primary had when its ids were read
 	Err        string        `json:"err,omitempty"`        // the node could not be read: unknown, never lost
 }

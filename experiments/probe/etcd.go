@@ -100,8 +100,8 @@ func (s *session) keyPollers() ([]poller, error) {
 		return nil, err
 	}
 	return []poller{
-		{name: "leader key", every: stateEvery, limit: askLimit, asker: leader},
-		{name: "sync key", every: slowEvery, limit: askLimit, asker: sync},
+		{name: s.named("leader key"), every: stateEvery, limit: askLimit, asker: leader},
+		{name: s.named("sync key"), every: slowEvery, limit: askLimit, asker: sync},
 	}, nil
 }
 
@@ -125,7 +125,7 @@ type keyNode struct {
 }
 
 func (s *session) newKeyAsker(key, what string, decode func(string) (string, error)) (*keyAsker, error) {
-	a := &keyAsker{session: s, path: keyPath(s.watch.Scope, key), decode: decode, state: watchFor(s.out, what, Cluster)}
+	a := &keyAsker{session: s, path: keyPath(s.watch.Scope, key), decode: decode, state: watchFor(s.out, what, s.cluster())}
 	for _, e := range s.watch.of(Etcd) {
 		n, err := newHTTPNode(e, 2379)
 		if err != nil {

@@ -28,8 +28,9 @@ type fakePG struct {
 	beat   int64
 	at     time.Time
 	ids    [][2]int64
-	hang   bool // takes questions and never answers
-	warn   bool // acknowledges writes with a warning
+	user   int64 // whose all posts are
+	hang   bool  // takes questions and never answers
+	warn   bool  // acknowledges writes with a warning
 	copyTo *fakePG
 }
 
@@ -159,7 +160,7 @@ func columnsOf(sql string) []uint32 {
 	case readSQL:
 		return []uint32{pgtype.BoolOID, pgtype.Int8OID, pgtype.TimestamptzOID}
 	case idsSQL:
-		return []uint32{pgtype.Int8OID, pgtype.Int8OID}
+		return []uint32{pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID}
 	}
 	return nil
 }
@@ -190,7 +191,7 @@ func (s *fakeSession) rows() {
 		s.row(recovery, s.beat, s.at)
 	case idsSQL:
 		for _, id := range s.ids {
-			s.row(id[0], id[1])
+			s.row(id[0], id[1], s.user, s.user)
 		}
 	case beatSQL:
 		s.write()

@@ -135,7 +135,7 @@ type ageAsker struct{ *session }
 func (a *ageAsker) ask(context.Context) error { return errIdle }
 
 func (a *ageAsker) tell(s span, _ error) {
-	pt := Point{Metric: HeartbeatAge, Target: Cluster, At: s.ended}
+	pt := Point{Metric: HeartbeatAge, Target: a.cluster(), At: s.ended}
 	switch last, ok := a.pulse.last(); {
 	case !ok && s.ended < beatSilence:
 		return

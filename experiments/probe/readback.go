@@ -15,10 +15,12 @@ import (
 // never lost.
 type ReadBack struct {
 	Node       string
+	Shard      string        // the database cluster that it belongs to, "" where there is only one
 	Role       string        // Primary or Replica as the node said when it was read; "" if it never answered
 	At         time.Duration // when the reading ended, offset from the run's origin
 	Present    [][2]uint64   // ids of writes, ascending ranges with both ends included
 	Duplicated [][2]uint64   // those that are there more than once
+	Misplaced  [][2]uint64   // those that belong to another shard, by the app's shard map
 	CaughtUp   bool          // the primary: it was the only one, from before its reading until after all others'. A replica: it streamed the primary's timeline and had replayed all that the primary had when its ids were read
 	Err        string
 }
@@ -35,11 +37,20 @@ var (
 // stopped and faults are healed. It waits for at most wait until one node is the only primary, reads it, notes how far
 // its log was after that, and lets each replica reach that position before it reads it, all replicas at the same time.
 // A node that has not got there in time, such as one that still has to rejoin, is read as it is, without CaughtUp.
-// Reading takes at most another minute. Memory grows with the number of ranges, not of ids.
+// Reading takes at most another minute. Memory grows with the number of ranges, not of ids. Each shard is a cluster by itself, and
+// all are read at the same time.
 func (w Watch) ReadBack(ctx context.Context, origin time.Time, wait time.Duration) []ReadBack {
+	if w.sharded() {
+		return w.readShards(ctx, origin, wait)
+	}
+	return w.readCluster(ctx, origin, wait, placing{})
+}
+
+// readCluster reads the nodes of one database cluster.
+func (w Watch) readCluster(ctx context.Context, origin time.Time, wait time.Duration, home placing) []ReadBack {
 	ctx, cancel := context.WithTimeout(ctx, wait+readLimit)
 	defer cancel()
-	r := reading{Watch: w.withDefaults(), clock: clock{origin}}
+	r := reading{Watch: w.withDefaults(), clock: clock{origin}, home: home}
 	r.until = r.clock.now() + wait
 	nodes := w.of(Postgres)
 	out := make([]ReadBack, len(nodes))
@@ -56,6 +67,9 @@ func (w Watch) ReadBack(ctx context.Context, origin time.Time, wait time.Duratio
 	if i := slices.IndexFunc(nodes, func(e Endpoint) bool { return e.Name == first.Node }); i >= 0 {
 		r.confirm(ctx, &out[i])
 	}
+	for i := range out {
+		out[i].Shard = home.shard
+	}
 	return out
 }
 
@@ -64,6 +78,7 @@ type reading struct {
 	Watch
 	clock clock
 	until time.Duration // end of the waiting
+	home  placing       // where writes belong
 }
 
 // mark is a position in the log that replicas must reach; the zero mark can't be reached.
@@ -113,7 +128,7 @@ func (r reading) readPrimary(ctx context.Context, e Endpoint) (ReadBack, mark, e
 	}
 	defer d.close()
 	rb := ReadBack{Node: e.Name, Role: Primary, CaughtUp: true}
-	if err := rb.fill(ctx, d.conn); err != nil {
+	if err := rb.fill(ctx, d.conn, r.home); err != nil {
 		return ReadBack{}, mark{}, err
 	}
 	rb.At = r.clock.now()
@@ -155,7 +170,7 @@ func (r reading) readReplica(ctx context.Context, e Endpoint, m mark, now bool) 
 	if rb.CaughtUp = m.reached(s); !rb.CaughtUp && !now {
 		return rb, errBehind
 	}
-	err = rb.fill(ctx, d.conn)
+	err = rb.fill(ctx, d.conn, r.home)
 	rb.At = r.clock.now()
 	return rb, err
 }
@@ -191,17 +206,17 @@ func roleName(recovery bool) string {
 	return Primary
 }
 
-const idsSQL = `select op_id, count(*) from posts where op_id is not null group by op_id order by op_id`
+const idsSQL = `select op_id, count(*), coalesce(min(user_id), 0), coalesce(max(user_id), 0) from posts where op_id is not null group by op_id order by op_id`
 
 // fill reads the ids, row by row.
-func (rb *ReadBack) fill(ctx context.Context, conn *pgx.Conn) error {
+func (rb *ReadBack) fill(ctx context.Context, conn *pgx.Conn, home placing) error {
 	rows, err := conn.Query(ctx, idsSQL)
 	if err != nil {
 		return err
 	}
-	var present, duplicated ranges
-	var id, count int64
-	_, err = pgx.ForEachRow(rows, []any{&id, &count}, func() error {
+	var present, duplicated, misplaced ranges
+	var id, count, user, other int64
+	_, err = pgx.ForEachRow(rows, []any{&id, &count, &user, &other}, func() error {
 		if id < 0 {
 			return fmt.Errorf("post with negative op_id %d, which no run writes", id)
 		}
@@ -209,12 +224,15 @@ func (rb *ReadBack) fill(ctx context.Context, conn *pgx.Conn) error {
 		if count > 1 {
 			duplicated.add(uint64(id))
 		}
+		if home.misplaced(user, other) {
+			misplaced.add(uint64(id))
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	rb.Present, rb.Duplicated = present, duplicated
+	rb.Present, rb.Duplicated, rb.Misplaced = present, duplicated, misplaced
 	return nil
 }
 

@@ -26,18 +26,41 @@ func (w Watch) Steady(ctx context.Context) error {
 		defer mu.Unlock()
 		missing = append(missing, errs...)
 	}
-	dbs, err := w.census(ctx)
-	primary, dbErrs := steadyDatabases(dbs, len(w.of(Postgres)), w.Sync)
-	report(append(dbErrs, err)...)
 	var wg sync.WaitGroup
-	wg.Go(func() { report(w.steadyStore(ctx, primary)) })
-	wg.Go(func() { report(w.steadyRoutes(ctx, primary)) })
 	wg.Go(func() { report(w.steadyServers(ctx)) })
+	for _, name := range w.clusterNames() {
+		wg.Go(func() { report(w.inShard(name).steadyCluster(ctx, name)...) })
+	}
 	wg.Wait()
 	if err := errors.Join(missing...); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotSteady, err)
 	}
 	return nil
+}
+
+// clusterNames are those of shardNames, or that of the cluster that a topology without databases does not have either.
+func (w Watch) clusterNames() []string {
+	if names := w.shardNames(); len(names) > 0 {
+		return names
+	}
+	return []string{""}
+}
+
+// steadyCluster judges one database cluster.
+func (w Watch) steadyCluster(ctx context.Context, shard string) []error {
+	dbs, err := w.census(ctx)
+	primary, missing := steadyDatabases(dbs, len(w.of(Postgres)), w.Sync)
+	missing = append(missing, err)
+	var store, routes error
+	var wg sync.WaitGroup
+	wg.Go(func() { store = w.steadyStore(ctx, primary) })
+	wg.Go(func() { routes = w.steadyRoutes(ctx, shard, primary) })
+	wg.Wait()
+	missing = append(missing, store, routes)
+	if err := errors.Join(missing...); err != nil && shard != "" {
+		return []error{fmt.Errorf("shard %s: %w", shard, err)}
+	}
+	return missing
 }
 
 // AwaitSteady asks [Watch.Steady] again every 250 ms until it agrees or ctx ends; then it returns the last answer.
@@ -112,7 +135,7 @@ func (w Watch) steadyStore(ctx context.Context, primary string) error {
 	return errors.Join(errs...)
 }
 
-func (w Watch) steadyRoutes(ctx context.Context, primary string) error {
+func (w Watch) steadyRoutes(ctx context.Context, shard, primary string) error {
 	routes, err := askAll(ctx, w.of(Web), func(ctx context.Context, e Endpoint) (string, error) {
 		n, err := newHTTPNode(e, 8080)
 		if err != nil {
@@ -121,6 +144,9 @@ func (w Watch) steadyRoutes(ctx context.Context, primary string) error {
 		defer n.close()
 		var r routeAnswer
 		err = n.get(ctx, "/route", &r)
+		if shard != "" {
+			return r.Shards[shard], err
+		}
 		return r.Primary, err
 	})
 	for _, r := range routes {

@@ -31,6 +31,7 @@ type Endpoint struct {
 	Kind   string         // one of the kinds; "" is not watched
 	Tier   string         // such as "db"
 	Region string         // such as "a", may be ""
+	Shard  string         // of a database: the cluster that it belongs to, such as "s1"; "" where there is only one
 	Ports  map[int]string // container port to the "host:port" where it can be reached
 
 	Lookups []Lookup          // of a name server
@@ -134,6 +135,7 @@ type session struct {
 
 	queues *queues // which broker node speaks for all
 	leases *leases // which region may write
+	shard  string  // the database cluster that is watched, "" if it is the only one
 }
 
 func newSession(w Watch, origin time.Time, emit Sink) *session {
@@ -146,12 +148,20 @@ func newSession(w Watch, origin time.Time, emit Sink) *session {
 func (s *session) pollers() ([]poller, error) {
 	var all []poller
 	var errs []error
+	clusters := s.clusters()
 	for _, e := range s.watch.Endpoints {
-		ps, err := s.pollersOf(e)
+		of := s
+		if e.Kind == Postgres {
+			of = clusters[e.Shard]
+		}
+		ps, err := of.pollersOf(e)
 		all, errs = append(all, ps...), append(errs, err)
 	}
-	ps, err := s.clusterPollers()
-	return append(all, ps...), errors.Join(append(errs, err)...)
+	for _, c := range clusters {
+		ps, err := c.clusterPollers()
+		all, errs = append(all, ps...), append(errs, err)
+	}
+	return all, errors.Join(errs...)
 }
 
 // pollersOf is the one place that knows which pollers a kind has. The nodes of a kind are asked at the same moment and
@@ -193,13 +203,21 @@ func shifted(phase time.Duration) func([]poller, error) ([]poller, error) {
 func (s *session) clusterPollers() ([]poller, error) {
 	var all []poller
 	if len(s.watch.of(Postgres)) > 0 {
-		all = append(all, poller{name: "heartbeat age", every: beatEvery, limit: askLimit, asker: &ageAsker{s}})
+		all = append(all, poller{name: s.named("heartbeat age"), every: beatEvery, limit: askLimit, asker: &ageAsker{s}})
 	}
 	if len(s.watch.of(Etcd)) == 0 {
 		return all, nil
 	}
 	keys, err := shifted(20 * time.Millisecond)(s.keyPollers())
 	return append(all, keys...), err
+}
+
+// named is a poller's name, with the shard's where there are several.
+func (s *session) named(name string) string {
+	if s.shard == "" {
+		return name
+	}
+	return name + " of " + s.shard
 }
 
 // emitter serialises what concurrent pollers say.

@@ -18,6 +18,7 @@ func (s *session) webPollers(e Endpoint) ([]poller, error) {
 type routeAsker struct {
 	*httpNode
 	route  watched
+	shards map[string]*watched // by shard
 	health health
 	now    routeAnswer
 	hits   hitRatio
@@ -26,9 +27,10 @@ type routeAsker struct {
 }
 
 type routeAnswer struct {
-	Primary string      `json:"primary"`
-	Cache   *cacheReads `json:"cache"` // nil: the node has no cache
-	CPU     *cpuUse     `json:"cpu"`   // nil: the node does not know
+	Primary string            `json:"primary"`
+	Shards  map[string]string `json:"shards"` // by shard, the node that takes its writes; nil: there is one database
+	Cache   *cacheReads       `json:"cache"`  // nil: the node has no cache
+	CPU     *cpuUse           `json:"cpu"`    // nil: the node does not know
 }
 
 // cacheReads are a web node's reads of the cache since it started.
@@ -45,11 +47,10 @@ func (a *routeAsker) ask(ctx context.Context) error {
 
 func (a *routeAsker) tell(s span, err error) {
 	a.health.saw(err, s)
+	a.routes(s, err)
 	if err != nil {
-		a.route.saw(Unknown, s)
 		return
 	}
-	a.route.saw(a.now.Primary, s)
 	if a.now.Cache != nil {
 		a.hits.saw(*a.now.Cache, s)
 		a.loads.saw(a.now.Cache.Loads, s)
@@ -58,6 +59,33 @@ func (a *routeAsker) tell(s span, err error) {
 		a.cpu.saw(*a.now.CPU, s)
 	}
 }
+
+// routes tells where the node sends writes: of each shard by itself, with the target "web1/s1", where there are several.
+func (a *routeAsker) routes(s span, err error) {
+	if err == nil && a.shards == nil && a.now.Shards != nil {
+		a.shards = map[string]*watched{}
+		for name := range a.now.Shards {
+			w := watchFor(a.out(), Route, a.name+"/"+name)
+			a.shards[name] = &w
+		}
+	}
+	for name, w := range a.shards {
+		state := Unknown
+		if err == nil {
+			state = a.now.Shards[name]
+		}
+		w.saw(state, s)
+	}
+	switch {
+	case a.shards != nil:
+	case err != nil:
+		a.route.saw(Unknown, s)
+	default:
+		a.route.saw(a.now.Primary, s)
+	}
+}
+
+func (a *routeAsker) out() *emitter { return a.health.out }
 
 // cpuUse is what a web node has used of its processors since it started.
 type cpuUse struct {

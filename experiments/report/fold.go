@@ -79,7 +79,7 @@ func (f *folder) event(e history.Event) {
 		f.point(*e.Point)
 	case e.Read != nil:
 		r := *e.Read
-		r.Present, r.Duplicated = nil, nil
+		r.Present, r.Duplicated, r.Misplaced = nil, nil, nil
 		f.t.Reads = keep(f, f.t.Reads, r)
 	case e.Note != nil:
 		f.t.Notes = keep(f, f.t.Notes, *e.Note)

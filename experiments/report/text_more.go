@@ -160,6 +160,9 @@ func worse(n uint64) cell {
 // dataNotes are the sentences below the ledger's counts.
 func dataNotes(d score.Data) []string {
 	var out []string
+	if d.Shards > 0 {
+		out = append(out, fmt.Sprintf("read from %d shards; %s of the writes on one that does not own them", d.Shards, thousands(d.Misplaced)))
+	}
 	if d.Lost > 0 {
 		out = append(out, fmt.Sprintf("the lost writes are %s of write traffic", seconds(d.RPOSeconds)))
 		if len(d.LostIDs) > 0 {

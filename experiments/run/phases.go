@@ -131,6 +131,7 @@ func (r *runner) race(ctx context.Context, rec *recorder, live chaos.Runtime, jo
 		return err
 	})
 	all.Go(func() error { r.clock(loadCtx, rec, begin); return nil })
+	all.Go(func() error { r.commands(loaded, rec, live, begin); return nil })
 	all.Go(func() error { r.abort(loadCtx, rec, begin, stopLoad); return nil })
 	err := all.Wait()
 	if aborted := context.Cause(loadCtx); err == nil && errors.Is(aborted, errAborted) {
@@ -272,7 +273,8 @@ func (r *runner) readBack(ctx context.Context, rec *recorder, watch probe.Watch)
 	r.say("reading all writes back from every database node")
 	for _, rb := range watch.ReadBack(ctx, r.origin, readBackWait) {
 		rec.Read(history.ReadBack{
-			Node: rb.Node, Role: rb.Role, At: rb.At, Present: ranges(rb.Present), Duplicated: ranges(rb.Duplicated), CaughtUp: rb.CaughtUp, Err: rb.Err,
+			Node: rb.Node, Shard: rb.Shard, Role: rb.Role, At: rb.At, CaughtUp: rb.CaughtUp, Err: rb.Err,
+			Present: ranges(rb.Present), Duplicated: ranges(rb.Duplicated), Misplaced: ranges(rb.Misplaced),
 		})
 	}
 	r.readJobs(ctx, rec, watch)

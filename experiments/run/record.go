@@ -19,12 +19,15 @@ func header(e spec.Experiment, t compose.Topology, eng *compose.Engine, on []com
 	h := history.Header{
 		Version: history.Version, Experiment: e.Name, Topology: e.Topology, Source: e.Source, Origin: origin.UTC().Round(0),
 		Seed: e.Seed, Rate: e.Load.Rate, Timeout: e.Load.Timeout, Limit: e.Load.Limit,
-		Roles: t.Roles, Sync: t.Sync, Machine: machine(eng, opt), Client: e.Load.Model(),
+		Roles: t.Roles, Sync: t.Sync, Machine: machine(eng, opt), Client: e.Load.Model(), Shards: map[string]string{},
 	}
 	h.Ops, h.Regions = opsOf(e.Load)
 	for _, c := range on {
 		if c.Probe == "postgres" {
 			h.Replicas = append(h.Replicas, c.Name)
+			if c.Shard != "" {
+				h.Shards[c.Name] = c.Shard
+			}
 		}
 	}
 	for _, c := range on {

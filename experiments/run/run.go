@@ -202,7 +202,7 @@ func RuntimeOptions(project, image string) docker.Options {
 func watchOf(t compose.Topology, on []compose.Container) probe.Watch {
 	w := probe.Watch{Sync: t.Sync}
 	for _, c := range on {
-		w.Endpoints = append(w.Endpoints, withLookups(probe.Endpoint{Name: c.Name, Kind: c.Probe, Tier: c.Tier, Region: c.Region, Ports: c.Ports}, c, on))
+		w.Endpoints = append(w.Endpoints, withLookups(probe.Endpoint{Name: c.Name, Kind: c.Probe, Tier: c.Tier, Region: c.Region, Shard: c.Shard, Ports: c.Ports}, c, on))
 	}
 	return w
 }

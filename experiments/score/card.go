@@ -157,14 +157,16 @@ type Stage struct {
 type Data struct {
 	Known        bool     `json:"known"`
 	Acknowledged uint64   `json:"acknowledged"`
-	Lost         uint64   `json:"lost"`               // ok, absent from the primary
-	Recovered    uint64   `json:"recovered"`          // info, present
-	Resurrected  uint64   `json:"resurrected"`        // fail, present
-	Duplicated   uint64   `json:"duplicated"`         // more than one effect
-	Diverged     uint64   `json:"diverged"`           // ids on which a caught-up replica differs from the primary
-	RPOSeconds   float64  `json:"rpo_seconds"`        // lost writes as seconds of write traffic
-	LostIDs      []uint64 `json:"lost_ids,omitempty"` // the first 20
-	Bound        float64  `json:"bound"`              // upper 95 % bound of the loss probability per run, given 0 lost in n = 1
+	Lost         uint64   `json:"lost"`                // ok, absent from the primary
+	Recovered    uint64   `json:"recovered"`           // info, present
+	Resurrected  uint64   `json:"resurrected"`         // fail, present
+	Duplicated   uint64   `json:"duplicated"`          // more than one effect
+	Diverged     uint64   `json:"diverged"`            // ids on which a caught-up replica differs from the primary
+	Shards       int      `json:"shards,omitempty"`    // database clusters over which the writes are spread; 0: there is only one
+	Misplaced    uint64   `json:"misplaced,omitempty"` // on a shard that does not own it
+	RPOSeconds   float64  `json:"rpo_seconds"`         // lost writes as seconds of write traffic
+	LostIDs      []uint64 `json:"lost_ids,omitempty"`  // the first 20
+	Bound        float64  `json:"bound"`               // upper 95 % bound of the loss probability per run, given 0 lost in n = 1
 	Why          string   `json:"why,omitempty"`
 }
 

@@ -34,14 +34,20 @@ func data(b *book, h *history.History) Data {
 			d.Acknowledged++
 		}
 	}
-	primary, why := primaryOf(h.Reads)
+	highest := uint64(max(1, len(b.ends)) - 1)
+	primary, why := d.primaries(h.Reads, highest)
 	if why != "" {
 		d.Why = why
 		return d
 	}
 	d.Known = true
 	d.compare(b.ends, primary)
-	d.diverge(h.Reads, h.Header.Replicas, primary, uint64(max(1, len(b.ends))-1))
+	var silent []string
+	for _, reads := range byShard(h.Reads) {
+		own, _ := primaryOf(reads)
+		silent = append(silent, d.diverge(reads, own, highest)...)
+	}
+	d.unread(silent, h)
 	if rate := ledgerRate(h); rate > 0 {
 		d.RPOSeconds = float64(d.Lost) / rate
 	}
@@ -89,10 +95,9 @@ func (d *Data) compare(ends []loadgen.Outcome, primary history.ReadBack) {
 	}
 }
 
-// diverge counts the ids on which a replica that had replayed everything differs from the primary.
-func (d *Data) diverge(reads []history.ReadBack, nodes []string, primary history.ReadBack, highest uint64) {
+// diverge counts the ids on which a replica that had replayed everything differs from the primary, and names those that had not.
+func (d *Data) diverge(reads []history.ReadBack, primary history.ReadBack, highest uint64) (silent []string) {
 	want := newIDs(primary.Present, highest)
-	var silent []string
 	for _, r := range reads {
 		if r.Node == primary.Node {
 			continue
@@ -108,8 +113,13 @@ func (d *Data) diverge(reads []history.ReadBack, nodes []string, primary history
 			}
 		}
 	}
-	for _, name := range nodes {
-		if !slices.ContainsFunc(reads, func(r history.ReadBack) bool { return r.Node == name }) {
+	return silent
+}
+
+// unread says which nodes' state is unknown: those that are silent, and those of which there is no word at all.
+func (d *Data) unread(silent []string, h *history.History) {
+	for _, name := range h.Header.Replicas {
+		if !slices.ContainsFunc(h.Reads, func(r history.ReadBack) bool { return r.Node == name }) {
 			silent = append(silent, name)
 		}
 	}
@@ -119,9 +129,9 @@ func (d *Data) diverge(reads []history.ReadBack, nodes []string, primary history
 	}
 }
 
-// clean says that no write was lost, doubled in effect, brought back or differs between nodes.
+// clean says that no write was lost, doubled in effect, brought back, on a wrong shard or differs between nodes.
 func (d Data) clean() bool {
-	return d.Lost == 0 && d.Duplicated == 0 && d.Resurrected == 0 && d.Diverged == 0
+	return d.Lost == 0 && d.Duplicated == 0 && d.Resurrected == 0 && d.Diverged == 0 && d.Misplaced == 0
 }
 
 // ledgerRate is the planned rate of the writes that are in the ledger, per second.

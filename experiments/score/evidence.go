@@ -133,11 +133,16 @@ func wrongTarget(step, role string, h *history.History, f history.Fault) []strin
 		}
 	}
 	for _, name := range h.Header.Replicas {
-		if want == "primary" && !slices.Contains(f.On, name) && stateAt(h.Changes, probe.Role, name, f.Asked) == want {
+		if want == "primary" && !slices.Contains(f.On, name) && besides(h.Header.Shards, f.On, name) && stateAt(h.Changes, probe.Role, name, f.Asked) == want {
 			out = append(out, fmt.Sprintf("%s asked for %s, but %s was primary too: the wrong container may have been hit", step, role, name))
 		}
 	}
 	return out
+}
+
+// besides says whether a database node is in the same cluster as one of those that were hit.
+func besides(shards map[string]string, hit []string, name string) bool {
+	return slices.ContainsFunc(hit, func(h string) bool { return shards[h] == shards[name] })
 }
 
 // stateAt is what a poller last saw before t, "" if it never did. A fault takes effect a little after it is asked for, so what

@@ -65,7 +65,7 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 		return m.failover(c)
 	case "after_effect":
 		return m.after(h, b, c)
-	case "lost_writes", "duplicated_writes", "resurrected_writes", "diverged_rows":
+	case "lost_writes", "duplicated_writes", "misplaced_writes", "resurrected_writes", "diverged_rows":
 		return m.ofData(name, c.Data)
 	case "replication_lag":
 		m.Known, m.Value = p.known, exactly(p.peak)
@@ -320,6 +320,10 @@ func (m Measure) ofData(name string, d Data) Measure {
 	switch name {
 	case "duplicated_writes":
 		count = d.Duplicated
+	case "misplaced_writes":
+		if count = d.Misplaced; d.Known && d.Shards == 0 {
+			m.Known, m.Why = false, "the writes are not spread over shards"
+		}
 	case "resurrected_writes":
 		count = d.Resurrected
 	case "diverged_rows":

@@ -95,15 +95,20 @@ func serverBounds(changes []probe.Change, f history.Fault) []bound {
 	return []bound{seen("detect", detect, "the load balancer took it out")}
 }
 
-// rerouted is when the last web node sent its writes to the new primary.
+// rerouted is when the last web node sent its writes to the new primary. Where there are shards, only the routes of the one that was
+// hit count: those that have led to a container that was.
 func rerouted(changes []probe.Change, f history.Fault, name string) bound {
 	var last *probe.Change
 	nodes, there := map[string]bool{}, map[string]bool{}
 	for _, c := range changes {
-		if c.What != probe.Route {
+		if c.What == probe.Route && (!strings.Contains(c.Target, "/") || slices.Contains(f.On, c.To)) {
+			nodes[c.Target] = true
+		}
+	}
+	for _, c := range changes {
+		if c.What != probe.Route || !nodes[c.Target] {
 			continue
 		}
-		nodes[c.Target] = true
 		if c.At > f.Began && c.To == name && name != "" && !there[c.Target] {
 			there[c.Target] = true
 			last = &c

@@ -22,6 +22,7 @@ type Experiment struct {
 	Workload  string // name of the workload that Load came from
 	Phases    Phases
 	Steps     []chaos.Step
+	Commands  []Command // what is done beside the faults
 	Goals     []Goal
 	Aborts    []Abort
 	Roles     []roles.Declared // live roles that the user defines, beside those that are known

@@ -45,6 +45,7 @@ func Metrics() []Metric {
 		{"after_effect", "seconds", false, false, NeedsStep, "heal to steady state: 99 % good and p99 within the limit for 10 s"},
 		{"lost_writes", "count", false, false, NeedsLedger, "acknowledged writes that are absent after the heal"},
 		{"duplicated_writes", "count", false, false, NeedsLedger, "writes with more than one effect"},
+		{"misplaced_writes", "count", false, false, NeedsLedger, "writes on a shard that does not own them; unknown where there are no shards"},
 		{"resurrected_writes", "count", false, false, NeedsLedger, "writes that certainly failed and are there all the same"},
 		{"diverged_rows", "count", false, false, NeedsLedger, "writes on which a caught-up replica differs from the primary"},
 		{"replication_lag", "seconds", false, false, NeedsReplica, "highest replication lag of any replica"},

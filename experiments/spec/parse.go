@@ -33,7 +33,7 @@ const unknown time.Duration = -1
 const minBaseline = 5 * time.Second
 
 var (
-	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles", "alerts", "time_scale", "probes", "scrape", "registers"}
+	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "commands", "goals", "abort", "roles", "alerts", "time_scale", "probes", "scrape", "registers"}
 	phaseKeys      = []string{"warm", "baseline", "recovery"}
 )
 
@@ -79,6 +79,7 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	p.clientsFit(o, e, t)
 	e.Steps = p.steps(o, scene{e.Phases, withRoles(t, e.Roles), e.Seed})
 	p.spikesFit(o, *e)
+	e.Commands = p.commands(o, *e, withRoles(t, e.Roles))
 	p.alerts(o, e)
 	e.Probes, e.Scrapes = p.probes(o, classes(e.Load)), p.scrapes(o, t)
 	if len(e.Scrapes) > 0 && len(e.Alerts)+len(e.Probes) == 0 {

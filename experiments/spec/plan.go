@@ -18,8 +18,9 @@ type Plan struct {
 	Rate       float64       // requests per second
 	Length     time.Duration // under load, warm-up included
 	Ops        []PlannedOp
-	Registers  string   // who calls registers, in words; "": nobody
-	Spans      []Span   // in the order of their beginnings
+	Registers  string // who calls registers, in words; "": nobody
+	Spans      []Span // in the order of their beginnings
+	Commands   []string
 	Probes     []string // in words
 	Goals      []string
 	Aborts     []string
@@ -54,6 +55,9 @@ func (e Experiment) Plan() Plan {
 	}
 	if c := e.Registers; c != nil {
 		p.Registers = fmt.Sprintf("%d processes make %g calls/s on %d shared registers and one of their own each", c.Processes, c.Rate, c.Keys)
+	}
+	for _, c := range e.Commands {
+		p.Commands = append(p.Commands, fmt.Sprintf("%s in %s: %s", short(c.At), c.On, strings.Join(c.Run, " ")))
 	}
 	for _, pr := range e.Probes {
 		p.Probes = append(p.Probes, pr.words())
@@ -97,6 +101,9 @@ func (p Plan) String() string {
 	b.WriteString("  schedule, counted from the end of the warm-up:\n")
 	for _, s := range p.Spans {
 		fmt.Fprintf(&b, "    %7s to %-7s %s\n", short(s.From), short(s.To), s.What)
+	}
+	for _, c := range p.Commands {
+		fmt.Fprintf(&b, "    command at %s\n", c)
 	}
 	b.WriteString("  goals:\n")
 	for _, g := range p.Goals {

@@ -44,7 +44,7 @@ func explain(err error) meaning {
 	switch {
 	case errors.Is(err, ErrNotReplicated):
 		return meaning{}
-	case errors.Is(err, pgx.ErrNoRows), errors.Is(err, ErrNotFound), errors.Is(err, ErrNoNode):
+	case errors.Is(err, pgx.ErrNoRows), errors.Is(err, ErrNotFound), errors.Is(err, ErrNoNode), errors.Is(err, ErrMoved):
 		return meaning{noEffect: true}
 	case errors.As(err, &connect):
 		late := outOfTime(err)

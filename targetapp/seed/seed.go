@@ -56,12 +56,17 @@ type config struct {
 	users, posts int
 	idempotent   bool // posts
 	onceJobs     bool // effects of jobs
+	sharding
 }
 
 func readConfig(env func(string) string) (config, error) {
 	c := config{idempotent: env("APP_IDEMPOTENT") != "false", onceJobs: env("APP_JOBS_IDEMPOTENT") != "false"}
 	var err1, err2, err3 error
-	c.members, err1 = postgres.ParseMembers(env("APP_DATABASES"))
+	if env("APP_SHARDS") != "" {
+		c.sharding, err1 = readSharding(env)
+	} else {
+		c.members, err1 = postgres.ParseMembers(env("APP_DATABASES"))
+	}
 	c.users, err2 = number(env, "APP_USERS", 200)
 	c.posts, err3 = number(env, "APP_POSTS", 1000)
 	return c, errors.Join(err1, err2, err3)
@@ -86,6 +91,14 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 		return err
 	}
 	say := func(text string) { log.LogAttrs(ctx, slog.LevelInfo, text) }
+	if len(cfg.groups) > 0 {
+		return runSharded(ctx, cfg, say)
+	}
+	return runOne(ctx, cfg, say)
+}
+
+// runOne makes and fills the tables of one database cluster.
+func runOne(ctx context.Context, cfg config, say func(string)) error {
 	conn, name, err := awaitPrimary(ctx, cfg.members, say)
 	if err != nil {
 		return err
@@ -111,10 +124,17 @@ func fill(ctx context.Context, conn *pgx.Conn, cfg config) error {
 		if cfg.onceJobs {
 			jobIndex = onceJobIndex
 		}
-		for _, sql := range []string{`select pg_advisory_xact_lock(7017)`, tablesSQL, index, jobIndex} {
+		tables := []string{`select pg_advisory_xact_lock(7017)`, tablesSQL, index, jobIndex}
+		if cfg.part != nil {
+			tables = append(tables, shardTablesSQL...)
+		}
+		for _, sql := range tables {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return fmt.Errorf("make tables: %w", err)
 			}
+		}
+		if cfg.part != nil {
+			return fillPart(ctx, tx, cfg)
 		}
 		if err := users(ctx, tx, cfg.users); err != nil {
 			return fmt.Errorf("fill users: %w", err)

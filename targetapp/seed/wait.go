@@ -41,6 +41,18 @@ func awaitPrimary(ctx context.Context, members []postgres.Member, say func(strin
 	}
 }
 
+// pause waits for d, or returns ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
 // connect returns a connection to m if it is the primary.
 func connect(ctx context.Context, m postgres.Member) (*pgx.Conn, error) {
 	try, cancel := context.WithTimeout(ctx, connectLimit)

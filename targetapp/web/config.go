@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/postgres"
+	"gauntlet/targetapp/shard"
 )
 
 // Where sessions live, as APP_SESSIONS says.
@@ -37,6 +38,9 @@ type Config struct {
 	Photos  string        // APP_PHOTOS, the folder of uploaded photos, default the system's temporary one
 	PageAge time.Duration // APP_PAGE_AGE, for which an edge may keep pages, whole seconds; default 0: nothing is said about it
 
+	Shards   []shard.Group // APP_SHARDS, as s1=db1@host:port|db2@host:port;s2=...; none: the one database of APP_DATABASES
+	ShardMap string        // APP_SHARD_MAP, the etcd nodes that keep the shard map; needed by shards
+
 	Cache      map[string]string // APP_CACHE, nodes as name=host:port with commas; none: no cache
 	CacheNaive bool              // APP_CACHE_NAIVE: without guards against stampedes, default false
 	CacheWrite string            // APP_CACHE_WRITE: WriteAside, the default, WriteThrough or WriteBack
@@ -55,10 +59,14 @@ func ReadConfig(env func(string) string) (Config, error) {
 		errs = append(errs, errors.New("APP_NAME is empty; set it to this node's name, such as web1"))
 	}
 	var err error
-	if c.Members, err = postgres.ParseMembers(env("APP_DATABASES")); err != nil {
-		errs = append(errs, err)
+	if env("APP_SHARDS") != "" {
+		c.ShardMap = env("APP_SHARD_MAP")
+		c.Shards, err = shard.ParseGroups(env("APP_SHARDS"))
+		errs = append(errs, c.checkShards(env))
+	} else {
+		c.Members, err = postgres.ParseMembers(env("APP_DATABASES"))
 	}
-	errs = append(errs, postgres.MarkFar(c.Members, env("APP_FAR")))
+	errs = append(errs, err, postgres.MarkFar(c.Members, env("APP_FAR")))
 	c.Photos = cmp.Or(env("APP_PHOTOS"), os.TempDir())
 	if s := env("APP_PAGE_AGE"); s != "" {
 		if c.PageAge, err = time.ParseDuration(s); err != nil || c.PageAge < time.Second {
@@ -68,6 +76,19 @@ func ReadConfig(env func(string) string) (Config, error) {
 	errs = append(errs, boolean(env, "APP_IDEMPOTENT", &c.Idempotent), boolean(env, "APP_CACHE_NAIVE", &c.CacheNaive), boolean(env, "APP_JOBS", &c.Jobs), boolean(env, "APP_STALE_READS", &c.StaleReads))
 	errs = append(errs, c.readSessions(env), c.readCache(env("APP_CACHE")), c.readCacheWrite(env("APP_CACHE_WRITE")), c.readStores(env))
 	return c, errors.Join(errs...)
+}
+
+// checkShards names what cannot be had over shards: positions of several logs cannot be kept in the cache, and jobs' workers know one
+// database only.
+func (c *Config) checkShards(env func(string) string) error {
+	var errs []error
+	for _, name := range []string{"APP_CACHE", "APP_JOBS"} {
+		if v := env(name); v != "" && v != "false" {
+			errs = append(errs, fmt.Errorf("%s is %q, but works with one database only; leave it out, or leave out APP_SHARDS", name, v))
+		}
+	}
+	_, err := shard.NewKeeper(c.ShardMap)
+	return errors.Join(append(errs, err)...)
 }
 
 // boolean reads true or false into v, which keeps its value if nothing is said.

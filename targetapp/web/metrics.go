@@ -2,7 +2,9 @@ package web
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -82,7 +84,7 @@ func (d databases) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (d databases) Collect(ch chan<- prometheus.Metric) {
-	primary := d.routes.Route().Primary
+	primaries := strings.Split(d.routes.Route().Primary, "+")
 	for _, s := range d.routes.Stats() {
 		gauge := func(x *prometheus.Desc, v float64) {
 			ch <- prometheus.MustNewConstMetric(x, prometheus.GaugeValue, v, s.Node)
@@ -91,7 +93,7 @@ func (d databases) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(x, prometheus.CounterValue, float64(v), s.Node)
 		}
 		gauge(descUp, one(s.Up))
-		gauge(descPrimary, one(s.Node == primary))
+		gauge(descPrimary, one(slices.Contains(primaries, s.Node)))
 		gauge(descAcquired, float64(s.Acquired))
 		gauge(descIdle, float64(s.Idle))
 		gauge(descMax, float64(s.Max))

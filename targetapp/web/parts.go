@@ -20,7 +20,11 @@ import (
 
 // parts are what a web node is built from, as its configuration says.
 type parts struct {
-	router    *postgres.Router
+	router    *postgres.Router // nil: there are shards
+	late      cache.Sink       // what a cache hands writes over to
+	routes    Routes
+	watch     func(context.Context) error // keeps the routes informed
+	shards    Shards                      // nil: there is one database
 	store     Store
 	registers Registers
 	social    Social
@@ -40,25 +44,37 @@ type parts struct {
 func open(cfg Config, log *slog.Logger) (*parts, error) {
 	redis.SetLogger(logs.Quiet{Log: log})
 	p := &parts{}
-	var err error
-	if p.router, err = postgres.Open(cfg.Members, cfg.Name, log); err != nil {
+	database := p.database
+	if len(cfg.Shards) > 0 {
+		database = p.sharded
+	}
+	if err := database(cfg, log); err != nil {
 		return p, err
 	}
-	p.closers = append(p.closers, func() error { p.router.Close(); return nil })
-	store := &postgres.Store{Router: p.router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs, StaleReads: cfg.StaleReads, Derived: len(cfg.Feed) > 0}
-	p.store, p.registers, p.social = store, store, store
-	if cfg.Jobs {
-		p.jobs = &postgres.Outbox{Router: p.router, App: cfg.Name}
-	}
 	if len(cfg.Cache) > 0 {
-		p.cached(cfg, store)
+		p.cached(cfg)
 	}
 	p.openStores(cfg)
 	return p, p.openSessions(cfg)
 }
 
+// database makes the store one over a single database cluster.
+func (p *parts) database(cfg Config, log *slog.Logger) error {
+	router, err := postgres.Open(cfg.Members, cfg.Name, log)
+	if err != nil {
+		return err
+	}
+	p.closers = append(p.closers, func() error { router.Close(); return nil })
+	store := &postgres.Store{Router: router, App: cfg.Name, Idempotent: cfg.Idempotent, Jobs: cfg.Jobs, StaleReads: cfg.StaleReads, Derived: len(cfg.Feed) > 0}
+	p.router, p.late, p.store, p.registers, p.social, p.routes, p.watch = router, store, store, store, store, router, router.Run
+	if cfg.Jobs {
+		p.jobs = &postgres.Outbox{Router: router, App: cfg.Name}
+	}
+	return nil
+}
+
 // cached puts the cache in front of the database.
-func (p *parts) cached(cfg Config, late cache.Sink) {
+func (p *parts) cached(cfg Config) {
 	ring := cache.NewRing(cfg.Cache, cfg.CacheNaive)
 	store := cache.New(p.store, ring, cfg.CacheNaive)
 	p.store, p.reads, p.loads, p.registers = store, store.Reads, store.Loads, cache.Registers{Store: store, Source: p.registers}
@@ -67,16 +83,16 @@ func (p *parts) cached(cfg Config, late cache.Sink) {
 	case WriteThrough:
 		store.WriteThrough()
 	case WriteBack:
-		p.beside = append(p.beside, store.WriteBack(ring, late).Run)
+		p.beside = append(p.beside, store.WriteBack(ring, p.late).Run)
 	}
 	p.metrics = append(p.metrics, store)
 	p.closers = append(p.closers, ring.Close, func() error { store.Close(); return nil })
 }
 
-// watch runs what goes on beside requests, until ctx ends.
-func (p *parts) watch(ctx context.Context) error {
+// run does what goes on beside requests, until ctx ends.
+func (p *parts) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return p.router.Run(ctx) })
+	g.Go(func() error { return p.watch(ctx) })
 	for _, run := range p.beside {
 		g.Go(func() error { return run(ctx) })
 	}

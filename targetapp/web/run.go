@@ -38,20 +38,22 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	if err != nil {
 		return fmt.Errorf("listen on APP_LISTEN: %w", err)
 	}
-	s := New(cfg.Name, parts.store, parts.router, parts.sessions, log)
+	s := New(cfg.Name, parts.store, parts.routes, parts.sessions, log)
 	s.metrics.registry.MustRegister(parts.metrics...)
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
-	s.cacheReads, s.cacheLoads = parts.reads, parts.loads
+	s.cacheReads, s.cacheLoads, s.shards = parts.reads, parts.loads, parts.shards
 	s.withRegisters(parts.registers)
 	s.withSocial(parts.social)
 	if parts.activity != nil {
 		s.withActivity(parts.activity, parts.recorder)
 	}
-	parts.beside = append(parts.beside, func(ctx context.Context) error {
-		s.business.run(ctx, postgres.Daily{Router: parts.router}, log)
-		return nil
-	})
-	return serve(ctx, l, s, parts.watch)
+	if parts.router != nil {
+		parts.beside = append(parts.beside, func(ctx context.Context) error {
+			s.business.run(ctx, postgres.Daily{Router: parts.router}, log)
+			return nil
+		})
+	}
+	return serve(ctx, l, s, parts.run)
 }
 
 // serve answers on l until ctx ends. Checks of the databases and the like (watch) go on until the last request is answered.

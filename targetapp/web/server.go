@@ -39,6 +39,12 @@ type Jobs interface {
 	AddJob(ctx context.Context, kind, ref string) error
 }
 
+// Shards says which node takes the writes of each shard, and how new the map is by which it is found; sharded.Store does.
+type Shards interface {
+	Primaries() map[string]string
+	MapVersion() int64
+}
+
 // Requests in flight beyond which load is shed. Writes have their own bound, so that writes that wait for a new primary
 // leave room for reads; so do logins, whose hashing takes the processor.
 const (
@@ -71,6 +77,7 @@ type Server struct {
 
 	cacheReads func() (hits, misses int64) // nil: there is no cache
 	cacheLoads func() int64                // fetches from the database to fill it
+	shards     Shards                      // nil: there is one database
 }
 
 // New returns the handler of the web node name.
@@ -99,6 +106,9 @@ func New(name string, store Store, routes Routes, sessions Sessions, log *slog.L
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.served(w, "-")
+	if s.shards != nil {
+		w, r = visit(w, r)
+	}
 	s.mux.ServeHTTP(w, r)
 }
 

@@ -51,5 +51,8 @@ func (s *Server) route(w http.ResponseWriter, _ *http.Request) {
 		hits, misses := s.cacheReads()
 		says["cache"] = map[string]int64{"hits": hits, "misses": misses, "loads": s.cacheLoads()}
 	}
+	if s.shards != nil {
+		says["shards"], says["map"] = s.shards.Primaries(), s.shards.MapVersion()
+	}
 	answer(w, http.StatusOK, says)
 }

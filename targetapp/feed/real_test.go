@@ -46,10 +46,10 @@ func realCluster(t *testing.T) *Cluster {
 	c := Open([]string{fmt.Sprint("127.0.0.1:", box.Ports[7001]), fmt.Sprint("127.0.0.1:", box.Ports[7003])})
 	t.Cleanup(func() { _ = c.Close() })
 	statetest.Eventually(t, 30*time.Second, "a cluster", func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, callLimit)
+		call, cancel := context.WithTimeout(ctx, callLimit)
 		defer cancel()
-		if _, _, err := c.Feed(ctx, 1); !errors.Is(err, ErrEmpty) {
-			return err
+		if _, _, err := c.Feed(call, 1); !errors.Is(err, ErrEmpty) {
+			return fmt.Errorf("want an empty cluster: %w", err)
 		}
 		out, err := exec.CommandContext(ctx, "docker", "exec", box.ID, "sh", "-c", "redis-cli -p 7001 cluster nodes | grep -c 'slave.*connected'").CombinedOutput()
 		if err == nil && string(out) != "3\n" {

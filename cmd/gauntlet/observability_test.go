@@ -49,7 +49,7 @@ type watchedRung struct {
 func startWatched(t *testing.T) *watchedRung {
 	t.Helper()
 	at := func(offset int) string { return fmt.Sprintf("http://127.0.0.1:%d", watchedPorts+offset) }
-	w := &watchedRung{entry: at(70), prometheus: at(90), alertmanager: at(89)}
+	w := &watchedRung{entry: at(70), prometheus: at(87), alertmanager: at(89)}
 	state := t.TempDir()
 	t.Cleanup(func() { gauntlet(t, state, "down", "queued").run(t) })
 	up := gauntlet(t, state, "up", "queued", "--with", "observability", "--time-scale", "30", "--port-base", fmt.Sprint(watchedPorts))

@@ -20,6 +20,7 @@ const (
 	ErrKindNoConnection = "no connection" // no connection in time: dial timed out, host unreachable, or all connections busy (Missed)
 	ErrKindDNS          = "dns"           // the name could not be resolved
 	ErrKindLate         = "late"          // the generator itself was too late to send it (Missed)
+	ErrKindPorts        = "no port"       // this machine has no free port or file for another connection (Missed): the generator's fault
 	ErrKindCanceled     = "canceled"      // the run was cancelled
 	ErrKindSession      = "no session"    // a step before it in its session brought no value that it needs, or never ended (Missed)
 	ErrKindValue        = "no value"      // a success without the value that should be captured from it
@@ -58,7 +59,7 @@ func broken(ctx context.Context, write, sent bool, err error) (Outcome, string) 
 	switch {
 	case sent:
 		return lost(write), k
-	case k == ErrKindCanceled:
+	case k == ErrKindCanceled, k == ErrKindPorts:
 		return Missed, k
 	case k == ErrKindTimeout && ctx.Err() != nil && !dialing(err):
 		return Missed, ErrKindNoConnection
@@ -81,6 +82,8 @@ func kind(err error) string {
 	switch {
 	case errors.As(err, &dns):
 		return ErrKindDNS
+	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return ErrKindPorts
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return ErrKindRefused
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNABORTED), errors.Is(err, net.ErrClosed):

@@ -229,3 +229,28 @@ func TestCounter(t *testing.T) {
 		}
 	})
 }
+
+// What the generator itself was late with passes at once while nobody waits: its hiccups are not the system's slowness. Later than a
+// void second allows, it is held back like all that is overdue.
+func TestOwnLatenessIsNotHeldBack(t *testing.T) {
+	for _, c := range []struct {
+		late     time.Duration
+		low, top int
+	}{{0, 20, 20}, {45 * time.Millisecond, 20, 20}, {60 * time.Millisecond, 0, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newGate(1000, 1.2, func(from, to time.Time) uint64 { return uint64(to.Sub(from) / (10 * time.Millisecond)) })
+			defer g.close()
+			due, passed := time.Now().Add(-c.late), 0
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			defer cancel()
+			for range 20 {
+				if g.enter(ctx, due) == nil {
+					passed++
+				}
+			}
+			if passed < c.low || passed > c.top {
+				t.Errorf("%d of 20 that were %v late passed at once, want %d to %d", passed, c.late, c.low, c.top)
+			}
+		})
+	}
+}

@@ -15,7 +15,7 @@ type Profile struct {
 	Timeout     time.Duration   // deadline of a request, from its due time
 	Limit       time.Duration   // a slower answer counts as bad, from the due time
 	Connections int             // at most so many connections per operation class and region
-	CatchUp     float64         // how fast overdue requests are let go, as a multiple of the schedule; see below. 0: at once
+	CatchUp     float64         // how fast overdue requests are let go, as a multiple of the schedule; see below. 0: at once, in a burst
 	Client      Client          // which kind of client sends the load
 	Seed        uint64          // the only source of chance
 	Users       int             // simulated users; {{user}} is drawn from 1..Users

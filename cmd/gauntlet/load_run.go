@@ -32,7 +32,7 @@ type loadSummary struct {
 	Dials   uint64            `json:"dials"`
 	Retried uint64            `json:"retried"`   // 0, or net/http repeated requests although it must not
 	CPU     float64           `json:"cpu_share"` // of all processors of this machine, used by this process, 0 to 1
-	Healthy bool              `json:"healthy"`   // the generator was never so late that its numbers mean nothing
+	Healthy bool              `json:"healthy"`   // the generator was never so late, and never out of ports, that its numbers mean nothing
 	tally.Summary
 }
 
@@ -77,9 +77,17 @@ func (f loadFlags) run(ctx context.Context, l spec.LoadFile, out, progress io.Wr
 		sum.print(out)
 	}
 	if err == nil && !sum.Healthy {
-		return &exitError{code: exitUnknown, err: fmt.Errorf("the generator was too late (p99 of its own lag %s): its numbers say little about the system", sum.Lag.P99)}
+		return &exitError{code: exitUnknown, err: errors.New(sum.unhealthy())}
 	}
 	return err
+}
+
+// unhealthy says why nothing is known about the system.
+func (s loadSummary) unhealthy() string {
+	if n := s.All.Errors[loadgen.ErrKindPorts]; n > 0 {
+		return fmt.Sprintf("this machine had no port or file for %d requests: ask for fewer connections or raise its limits (ulimit -n, net.ipv4.ip_local_port_range)", n)
+	}
+	return fmt.Sprintf("the generator was too late (p99 of its own lag %s): its numbers say little about the system", s.Lag.P99)
 }
 
 // send sends the load and shows progress each second.
@@ -158,7 +166,7 @@ func (r *loader) summary(rep loadgen.Report, cpu time.Duration) loadSummary {
 		Dials: rep.Dials, Retried: rep.Retried, Summary: r.tally.Summary(),
 	}
 	s.CPU = cpu.Seconds() / (time.Since(r.origin).Seconds() * float64(runtime.NumCPU()))
-	s.Healthy = s.Lag.P99 <= loadLagLimit && s.Retried == 0
+	s.Healthy = s.Lag.P99 <= loadLagLimit && s.Retried == 0 && s.All.Errors[loadgen.ErrKindPorts] == 0
 	return s
 }
 

@@ -50,8 +50,9 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 		}
 	}
 	if !decided {
+		checkUndecided(t, dir, code, card, outages)
 		checkSameAgain(t, state, dir)
-		t.Skipf("not decided: this machine was too busy %d times: %v", busyTries, card.Why)
+		return
 	}
 	if code != exitPass || card.Verdict != score.Pass {
 		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)
@@ -63,7 +64,24 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	checkSameAgain(t, state, dir)
 }
 
-// checkFailover compares the printed interval with what the witness saw.
+// checkUndecided is for a machine that was too busy for an answer each time. Then unknown is the answer, and never a pass; what was
+// measured all the same must agree with the witness, and a ledger that was read must be whole.
+func checkUndecided(t *testing.T, dir string, code int, card score.Card, outages []witness) {
+	t.Helper()
+	if code == exitPass || card.Verdict == score.Unknown && code != exitUnknown {
+		t.Errorf("exit code %d with verdict %s in doubt: %v", code, card.Verdict, card.Why)
+	}
+	if card.Data.Known && card.Data.Lost != 0 {
+		t.Errorf("data: %+v; want none lost", card.Data)
+	}
+	if len(card.Faults) != 1 || !card.Faults[0].Proven || card.Faults[0].Failover == nil || card.Faults[0].Open {
+		t.Skipf("this machine was too busy %d times, and no failover was measured: %v", busyTries, card.Why)
+	}
+	checkFailover(t, dir, card, outages)
+}
+
+// checkFailover compares the printed interval with what the witness saw. Of a second in which the load generator was behind, the
+// card says that it knows nothing: by so much the two may differ.
 func checkFailover(t *testing.T, dir string, card score.Card, outages []witness) {
 	t.Helper()
 	if len(card.Faults) != 1 || card.Faults[0].Failover == nil {
@@ -81,12 +99,12 @@ func checkFailover(t *testing.T, dir string, card score.Card, outages []witness)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t0 := h.Header.Origin.Add(hit.Began)
+	t0, void := h.Header.Origin.Add(hit.Began), time.Duration(card.Load.VoidedSecs)*time.Second
 	// Each client says between which moments the service came back: the truth must have room in both intervals.
 	for _, o := range outages {
 		if o.FirstBad.After(t0.Add(-time.Second)) && o.FirstBad.Before(t0.Add(5*time.Second)) {
 			lo, hi := o.LastBad.Sub(t0), o.FirstEnd.Sub(t0)
-			if f := hit.Failover; seconds(f.Hi) < lo || seconds(f.Lo) > hi {
+			if f := hit.Failover; seconds(f.Hi)+void < lo || seconds(f.Lo)-void > hi {
 				t.Errorf("failover between %.3f s and %.3f s, the witness saw it between %.3f and %.3f s", f.Lo, f.Hi, lo.Seconds(), hi.Seconds())
 			}
 			return

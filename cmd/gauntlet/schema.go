@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -90,7 +89,7 @@ func scalars() map[string]schema {
 		"pick":     {"description": "all, one, a number, N%, minority or majority", "anyOf": []schema{{"type": "integer", "minimum": 1}, {"type": "string", "pattern": `^(all|one|minority|majority|[1-9][0-9]*%?)$`}}},
 		"mapping":  {"type": "object"},
 		"headers":  {"type": "object", "additionalProperties": ref("scalar")},
-		"metric":   text(`^([a-z][a-z0-9_-]*_)?(`+strings.Join(metrics, "|")+`)$`, "a metric, or one of an operation class, such as write_outage"),
+		"metric":   {"description": "a metric, one of an operation class such as write_outage, or the name of a probe", "type": "string", "pattern": `^[a-z][a-z0-9_-]*$`, "examples": metrics},
 		"bound":    {"type": []string{"string", "number"}},
 		"topology": {"description": "what to start, or a system of the user's own", "anyOf": []schema{{"type": "string", "examples": topologies}, ref("attach")}},
 		"workload": {"enum": spec.Workloads()},

@@ -99,6 +99,8 @@ var schemaObjects = []schemaObject{
 		{"registers", "registers", "clients that write and read registers, whose calls are checked for consistency", false},
 		{"alerts", "list of text", "Prometheus rule files that are evaluated during the run", false},
 		{"time_scale", "number", "all times of the rules are divided by it", false},
+		{"probes", "list of probe", "queries of the user's own, which goals can bound by name", false},
+		{"scrape", "list of scrape", "metrics of containers that are scraped beside those that labels name", false},
 	}},
 	{"registers", "how registers are asked; what is left out is as in the reference app, unless set or current is there", []schemaKey{
 		{"processes", "positive", "clients at the same time, each makes one call after the other", false},
@@ -110,6 +112,19 @@ var schemaObjects = []schemaObject{
 		{"session", "text", "a read that must show what its session has written", false},
 		{"field", "text", "of the answer's JSON object, with the value", false},
 		{"carry", "text", "header of an answer that the session's next request repeats", false},
+	}},
+	{"probe", "a query of the user's own, asked of the Prometheus beside the run", []schemaKey{
+		{"name", "text", "what goals call it", true},
+		{"kind", "text", "promql", true},
+		{"query", "text", "PromQL with a value at a time", true},
+		{"unit", "text", "seconds, ratio, count or bytes", false},
+		{"better", "text", "less or more", false},
+		{"take", "text", "worst, mean or last of all values", false},
+	}},
+	{"scrape", "metrics that are scraped", []schemaKey{
+		{"service", "text", "Compose service", true},
+		{"port", "positive", "in the container; published on this machine", true},
+		{"path", "text", "/metrics if left out", false},
 	}},
 	{"role", "a live role: each container of the service is asked, in exactly one way", []schemaKey{
 		{"name", "text", "what role: says", true},

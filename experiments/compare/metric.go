@@ -31,6 +31,12 @@ func metricOf(name, unit string) metric {
 	return out
 }
 
+// as takes from a measure what only it knows: whether more is better of a query of the user's own.
+func (m metric) as(of score.Measure) metric {
+	m.more = m.more || of.More
+	return m
+}
+
 // badness turns a value so that less is better and 0 is best: 1 - ratio and 100 - points, else the value itself. A fifth more
 // of it is a fifth more of what went wrong; of an availability of 0.99, a fifth would be nothing.
 func (m metric) badness(x float64) float64 {
@@ -110,7 +116,7 @@ func family(runs []Run) []metric {
 	for _, r := range runs {
 		for _, g := range r.Goals {
 			if !slices.ContainsFunc(out, func(m metric) bool { return m.name == g.Metric }) {
-				out = append(out, metricOf(g.Metric, g.Unit))
+				out = append(out, metricOf(g.Metric, g.Unit).as(g))
 			}
 		}
 	}
@@ -127,7 +133,7 @@ func others(runs []Run, in []metric) []metric {
 		for _, m := range r.Measures {
 			same := func(x metric) bool { return x.name == m.Metric }
 			if !slices.ContainsFunc(in, same) && !slices.ContainsFunc(out, same) {
-				out = append(out, metricOf(m.Metric, m.Unit))
+				out = append(out, metricOf(m.Metric, m.Unit).as(m))
 			}
 		}
 	}

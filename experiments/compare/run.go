@@ -53,11 +53,24 @@ type Part struct {
 }
 
 // Cost is what an architecture takes, beside the score and never inside: else over-provisioning would buy resilience unseen.
-// A zero is unknown.
+// A zero is unknown. score.Cost says how each is measured.
 type Cost struct {
-	Containers  int     `json:"containers"`
-	CPULimit    float64 `json:"cpu_limit"` // cores, sum of the containers' limits
-	MemoryLimit int64   `json:"memory_limit_bytes"`
+	Containers int     `json:"containers"`
+	CPU        float64 `json:"cpu_seconds_1000"`  // for 1,000 requests that were answered well
+	Memory     float64 `json:"memory_bytes"`      // of all containers, mean
+	Capacity   float64 `json:"capacity_requests"` // per second, estimated from the baseline
+}
+
+// costOf takes what is known.
+func costOf(c score.Cost) Cost {
+	out := Cost{Containers: c.Containers}
+	if c.Known {
+		out.CPU, out.Memory = c.PerCPU, c.Memory
+	}
+	if c.Capacity.Known {
+		out.Capacity = c.Capacity.Rate
+	}
+	return out
 }
 
 // seedless finds the seed in the words of a client model: it may differ from run to run.
@@ -68,7 +81,7 @@ func Of(dir string, e spec.Experiment, h history.Header, c score.Card) Run {
 	r := Run{
 		Experiment: h.Experiment, Topology: h.Topology, Recording: dir, Origin: h.Origin, Seed: h.Seed, Machine: h.Machine, Sync: h.Sync,
 		Verdict: c.Verdict, Why: c.Why, Void: c.Score.Lo == 0 && c.Score.Hi == 100, Behind: c.Load.VoidedSecs, Score: c.Score, Limit: 100,
-		Goals: c.Goals, Measures: c.Measures,
+		Goals: c.Goals, Measures: c.Measures, Cost: costOf(c.Cost),
 		Setup: Setup{Rate: h.Rate, Ops: h.Ops, Timeout: h.Timeout, Limit: h.Limit, Planned: c.Load.Planned, Client: seedless.ReplaceAllString(h.Client, "")},
 	}
 	for _, s := range e.Plan().Spans {

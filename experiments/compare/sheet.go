@@ -108,23 +108,26 @@ func (r Report) overview() sheet {
 			s.below = append(s.below, x.Group+": "+why)
 		}
 	}
-	s.below = append(s.below, "R = ½ mean + ½ mean of the worst fifth of the experiments; cost stands beside it and is no part of it")
+	s.below = append(s.below, "R = ½ mean + ½ mean of the worst fifth of the experiments; cost and capacity stand beside it and are no part of it")
 	return s
 }
 
 // String is the cost in words; what is not known is called so.
 func (c Cost) String() string {
-	containers, cpus, memory := "containers unknown", "CPU limit unknown", "memory limit unknown"
+	containers, cpu, memory, capacity := "containers unknown", "CPU unknown", "memory unknown", "capacity unknown"
 	if c.Containers > 0 {
 		containers = plural(c.Containers, "container")
 	}
-	if c.CPULimit > 0 {
-		cpus = fmt.Sprintf("%g CPUs", c.CPULimit)
+	if c.CPU > 0 {
+		cpu = fmt.Sprintf("%.2f CPU-s per 1,000 good answers", c.CPU)
 	}
-	if c.MemoryLimit > 0 {
-		memory = number(float64(c.MemoryLimit), "bytes")
+	if c.Memory > 0 {
+		memory = number(c.Memory, "bytes")
 	}
-	return containers + ", " + cpus + ", " + memory
+	if c.Capacity > 0 {
+		capacity = fmt.Sprintf("capacity about %.0f/s", c.Capacity)
+	}
+	return containers + ", " + cpu + ", " + memory + ", " + capacity
 }
 
 func (p Pair) sheets(alpha float64) []sheet {

@@ -36,7 +36,7 @@ type Suite struct {
 	Capped      bool              `json:"capped"`   // any run was
 	Worst       []ExperimentScore `json:"worst"`    // three at most, the worst first
 	Experiments []ExperimentScore `json:"experiments"`
-	Cost        Cost              `json:"cost"`      // the highest of its runs'
+	Cost        Cost              `json:"cost"`      // medians of its runs that know it
 	LostIn      int               `json:"lost_runs"` // runs in which an acknowledged write was lost
 	Why         []string          `json:"why,omitempty"`
 }
@@ -68,11 +68,29 @@ func suite(g Group, names []string, o Options) Suite {
 		if m, found := r.measure("lost_writes"); found && m.Known && m.Value.Value > 0 {
 			s.LostIn++
 		}
-		s.Cost.Containers = max(s.Cost.Containers, r.Cost.Containers)
-		s.Cost.CPULimit = max(s.Cost.CPULimit, r.Cost.CPULimit)
-		s.Cost.MemoryLimit = max(s.Cost.MemoryLimit, r.Cost.MemoryLimit)
 	}
+	s.Cost = costs(g.Runs)
 	return s
+}
+
+// costs are the medians of what is known.
+func costs(runs []Run) Cost {
+	known := func(of func(Cost) float64) float64 {
+		var all []float64
+		for _, r := range runs {
+			if x := of(r.Cost); x > 0 {
+				all = append(all, x)
+			}
+		}
+		if len(all) == 0 {
+			return 0
+		}
+		return median(all)
+	}
+	return Cost{
+		Containers: int(known(func(c Cost) float64 { return float64(c.Containers) })), CPU: known(func(c Cost) float64 { return c.CPU }),
+		Memory: known(func(c Cost) float64 { return c.Memory }), Capacity: known(func(c Cost) float64 { return c.Capacity }),
+	}
 }
 
 func experimentScore(g Group, name string) ExperimentScore {

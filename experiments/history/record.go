@@ -23,9 +23,10 @@ type Header struct {
 	Timeout    time.Duration `json:"timeout_ns"`
 	Limit      time.Duration `json:"limit_ns"`
 	Ops        []OpInfo      `json:"ops"`
-	Roles      []string      `json:"roles"`    // live roles that the topology has; decides which parts of the score apply
-	Replicas   []string      `json:"replicas"` // names of the database nodes
-	Sync       bool          `json:"sync"`     // the topology promises that no acknowledged write is lost
+	Roles      []string      `json:"roles"`                // live roles that the topology has; decides which parts of the score apply
+	Replicas   []string      `json:"replicas"`             // names of the database nodes
+	Containers int           `json:"containers,omitempty"` // that ran when the recording began; 0: not known
+	Sync       bool          `json:"sync"`                 // the topology promises that no acknowledged write is lost
 	Machine    Machine       `json:"machine"`
 	Client     string        `json:"client"`              // the client model in words: keep-alive, connections, retries
 	Alerts     *AlertRules   `json:"alerts,omitempty"`    // nil: none were evaluated

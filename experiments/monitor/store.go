@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +16,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	promengine "github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
@@ -75,6 +78,53 @@ func (s *Store) Close() error {
 		err = errors.Join(err, os.RemoveAll(s.remove))
 	}
 	return err
+}
+
+// CheckQuery says what is wrong with PromQL that is to give one value per series.
+func CheckQuery(query string) error {
+	expr, err := promql.ParseExpr(query)
+	if err != nil {
+		return err
+	}
+	if t := expr.Type(); t != parser.ValueTypeVector && t != parser.ValueTypeScalar {
+		return fmt.Errorf("it gives a %s, not a value at a time", parser.DocumentedType(t))
+	}
+	return nil
+}
+
+// Value is what a query gives for one series.
+type Value struct {
+	Labels string // without the name, such as {queue="a"}; "" if it has none
+	Value  float64
+}
+
+// maxValues is how many series a query may give.
+const maxValues = 20
+
+// ErrNoValue means that a query gave nothing: the series is not there, or no more.
+var ErrNoValue = errors.New("no value")
+
+// Query asks the database what a query is worth at a time. The error is ErrNoValue if there is no series or a value is no number.
+func (s *Store) Query(ctx context.Context, query string, at time.Time) ([]Value, error) {
+	vec, err := s.query(ctx, query, at)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(vec) == 0:
+		return nil, ErrNoValue
+	case len(vec) > maxValues:
+		return nil, fmt.Errorf("%d series, at most %d can be kept: aggregate them, such as with sum or max", len(vec), maxValues)
+	}
+	var out []Value
+	for _, x := range vec {
+		if math.IsNaN(x.F) || math.IsInf(x.F, 0) {
+			return nil, fmt.Errorf("%w: it is %v", ErrNoValue, x.F)
+		}
+		l := labels.NewBuilder(x.Metric).Del(model.MetricNameLabel).Labels().String()
+		out = append(out, Value{strings.TrimSuffix(l, "{}"), x.F})
+	}
+	slices.SortFunc(out, func(a, b Value) int { return strings.Compare(a.Labels, b.Labels) })
+	return out, nil
 }
 
 // Sample is a value of a series; Labels are names and values by turns. NaN ends the series: it is gone until it comes again.

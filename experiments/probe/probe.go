@@ -25,6 +25,7 @@ const (
 	ContainerMemory   = "container_memory"   // bytes, without page cache that could be dropped at once
 	ContainerReceived = "container_received" // bytes per second, mean since the last answer
 	ContainerSent     = "container_sent"     // likewise
+	PromQL            = "promql"             // value of a query of the user's own; the target is its name, and the series' labels
 	Answers           = "answers"            // 1 if the node answered its health question, 0 if it refused; Err if unknown
 	Coverage          = "coverage"           // once a second for each poller: share in [0,1] of its polls that gave an answer; Took is its longest gap
 )
@@ -32,7 +33,7 @@ const (
 // Units maps each metric to its unit.
 var Units = map[string]string{
 	ReplicationLag: "seconds", HeartbeatAge: "seconds", LSNDistance: "bytes", QueueDepth: "messages", QueueAge: "seconds", CacheHits: "ratio", WebCPU: "ratio",
-	ContainerCPU: "processors", ContainerMemory: "bytes", ContainerReceived: "bytes per second", ContainerSent: "bytes per second", Answers: "bool", Coverage: "ratio",
+	ContainerCPU: "processors", ContainerMemory: "bytes", ContainerReceived: "bytes per second", ContainerSent: "bytes per second", Answers: "bool", PromQL: "as the user says", Coverage: "ratio",
 }
 
 // Change is a state seen to differ from the poll before.

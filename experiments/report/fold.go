@@ -212,7 +212,7 @@ func (f *folder) bad(kind string, i int) {
 }
 
 // drawn are the metrics that the report draws.
-var drawn = []string{probe.ReplicationLag, probe.HeartbeatAge, probe.LSNDistance, probe.QueueDepth, probe.CacheHits, probe.WebCPU}
+var drawn = []string{probe.ReplicationLag, probe.HeartbeatAge, probe.LSNDistance, probe.QueueDepth, probe.CacheHits, probe.WebCPU, probe.PromQL}
 
 // point takes one measurement.
 func (f *folder) point(p probe.Point) {
@@ -224,14 +224,15 @@ func (f *folder) point(p probe.Point) {
 		return
 	}
 	i := f.index(p.At)
-	k := seriesKey{p.Metric, p.Target}
+	metric, target := owned(p)
+	k := seriesKey{metric, target}
 	g := f.gauges[k]
 	if g == nil {
 		if len(f.gauges) >= maxClasses {
 			f.t.Dropped++
 			return
 		}
-		g = &Gauge{Metric: p.Metric, Target: p.Target}
+		g = &Gauge{Metric: metric, Target: target}
 		f.gauges[k] = g
 	}
 	v, failed := at(&g.Max, i, math.NaN()), at(&g.Failed, i, 0)

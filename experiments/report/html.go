@@ -68,6 +68,7 @@ type pageView struct {
 	Queue    chart
 	Cache    chart
 	CPU      chart
+	Own      []ownPanel
 	Classes  []string
 	Windows  []time.Duration
 	Outages  int
@@ -132,7 +133,7 @@ func view(c *score.Card, t *Timeline) (*pageView, error) {
 	v := &pageView{
 		Card: c, Header: t.Header, Complete: t.Complete, Style: template.CSS(style), Script: template.JS(script),
 		Because: because(*c), Facts: facts(t), Windows: worstWindows(*c), Closeups: d.closeups(), Parts: partRows(*c), Leaves: leaves(*c),
-		Measures: ungoaled(*c), Notes: slices.Concat(dataNotes(c.Data), jobNotes(c.Jobs), registerNotes(c.Consistency)), Story: d.story(), Coverage: t.Coverage, Dropped: t.Dropped,
+		Measures: ungoaled(*c), Notes: slices.Concat(dataNotes(c.Data), jobNotes(c.Jobs), some(drainNote(c.Drain)), registerNotes(c.Consistency), costNotes(c.Cost)), Story: d.story(), Coverage: t.Coverage, Dropped: t.Dropped,
 		Step: shortSpan(t.Step), Commands: commands(t.Header), FromTo: [2]string{offset(t.From), offset(t.To)},
 	}
 	v.ScoreLo, v.ScoreHi = c.Score.Lo*barUnit, c.Score.Hi*barUnit
@@ -156,6 +157,7 @@ func (v *pageView) charts(d *drawer) {
 	v.Queue = d.gaugePanel("queue", []string{probe.QueueDepth}, count, "jobs")
 	v.Cache = d.gaugePanel("cache", []string{probe.CacheHits}, percent, "")
 	v.CPU = d.gaugePanel("cpu", []string{probe.WebCPU}, percent, "")
+	v.Own = d.own()
 	v.Data = pageData{
 		From: d.t.From.Seconds(), Step: d.t.Step.Seconds(), Left: plotLeft, Right: plotRight, Width: chartWidth, Traces: map[string][]trace{},
 	}
@@ -163,6 +165,9 @@ func (v *pageView) charts(d *drawer) {
 		if len(c.Data) > 0 {
 			v.Data.Traces[c.ID] = c.Data
 		}
+	}
+	for _, o := range v.Own {
+		v.Data.Traces[o.Chart.ID] = o.Chart.Data
 	}
 }
 

@@ -18,6 +18,42 @@ func (p *printer) notes(title string, sentences []string) {
 	}
 }
 
+// drainNote is the sentence about the end of a backlog, "" if there was none to speak of.
+func drainNote(d *score.Drain) string {
+	if d == nil {
+		return ""
+	}
+	if d.Depth == 0 {
+		return "how a backlog drained: " + or(d.Why, unknown)
+	}
+	out := fmt.Sprintf("a backlog of %s jobs drained in %s", count(d.Depth), seconds(d.Seconds))
+	if !d.Known {
+		out = fmt.Sprintf("a backlog of %s jobs had not drained after %s", count(d.Depth), seconds(d.Seconds))
+	}
+	if d.Foretold {
+		out += fmt.Sprintf("; the forecast of its first 3 s was %s: %s jobs / (%.1f/s done - %.1f/s new)", seconds(d.Forecast), count(d.Depth-d.Before), d.Done, d.New)
+	}
+	return remarks(out, some(d.Why))
+}
+
+// costNotes are the sentences about what the topology took.
+func costNotes(c score.Cost) []string {
+	var out []string
+	switch {
+	case c.Known:
+		out = append(out, fmt.Sprintf("%d containers used %.1f CPU-seconds over fault and recovery and held %s; 1,000 good answers cost %.2f CPU-seconds",
+			c.Containers, c.CPUSeconds, byteSize(c.Memory), c.PerCPU))
+	case c.Containers > 0:
+		out = append(out, fmt.Sprintf("%d containers; %s", c.Containers, c.Why))
+	default:
+		return nil
+	}
+	if k := c.Capacity; k.Known {
+		return append(out, fmt.Sprintf("capacity: about %.0f requests per second at most, as %s used %s of its processors in the baseline", k.Rate, k.Limit, percent(k.Busy)))
+	}
+	return append(out, "capacity unknown: "+c.Capacity.Why)
+}
+
 // jobNotes are the sentences about jobs; none if there were none.
 func jobNotes(j *score.JobLedger) []string {
 	switch {

@@ -14,26 +14,32 @@ import (
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/monitor"
 	"gauntlet/experiments/probe"
+	"gauntlet/experiments/spec"
 )
 
 // monitorFolder is where in a recording the Prometheus database lies.
 const monitorFolder = "prometheus"
 
-// monitored is the Prometheus beside a run; nil where the experiment names no rules.
+// monitored is the Prometheus beside a run; nil where the experiment names no rules and no queries.
 type monitored struct {
 	store   *monitor.Store
 	scraper *monitor.Scraper
 	eval    *monitor.Evaluator
+	probes  []spec.Probe
 	every   time.Duration
 	gauges  *seriesOf
 }
 
 // monitorOf opens the database in the recording's folder.
 func (r *runner) monitorOf(rec *recorder) (*monitored, error) {
-	if len(r.exp.Alerts) == 0 {
+	if len(r.exp.Alerts)+len(r.exp.Probes) == 0 {
 		return nil, nil
 	}
 	_, rules, err := r.exp.AlertRules()
+	if err != nil {
+		return nil, err
+	}
+	own, err := targetsNamed(r.exp.Scrapes, r.on)
 	if err != nil {
 		return nil, err
 	}
@@ -41,11 +47,46 @@ func (r *runner) monitorOf(rec *recorder) (*monitored, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &monitored{store: store, every: rules.Scrape(), eval: monitor.NewEvaluator(store, rules), gauges: &seriesOf{last: map[[2]string]probe.Point{}}}
-	m.scraper = monitor.NewScraper(store, targetsOf(r.on), min(m.every, time.Second))
+	m := &monitored{store: store, probes: r.exp.Probes, every: rules.Scrape(), eval: monitor.NewEvaluator(store, rules), gauges: &seriesOf{last: map[[2]string]probe.Point{}}}
+	if len(r.exp.Alerts) == 0 {
+		m.every = monitor.Shortest // no rule asks for more patience
+	}
+	m.scraper = monitor.NewScraper(store, append(targetsOf(r.on), own...), min(m.every, time.Second))
 	rec.series = m.gauges
-	r.say("%s; scraped every %s into %s", rules.Summary(), m.every, filepath.Join(r.dir, monitorFolder))
+	what := fmt.Sprintf("%d queries", len(m.probes))
+	if len(r.exp.Alerts) > 0 {
+		what += ", " + rules.Summary()
+	}
+	r.say("%s; scraped every %s into %s", what, m.every, filepath.Join(r.dir, monitorFolder))
 	return m, nil
+}
+
+// errScrape means that a container whose metrics the experiment wants can't be asked for them.
+var errScrape = errors.New("scrape")
+
+// targetsNamed are the metrics that the experiment names. A service without a container, or one whose port is not published, is an
+// error: a query of it would never have a value.
+func targetsNamed(all []spec.Scrape, on []compose.Container) ([]monitor.Target, error) {
+	var out []monitor.Target
+	var errs []error
+	for _, s := range all {
+		found := false
+		for _, c := range on {
+			if c.Service != s.Service {
+				continue
+			}
+			found = true
+			if c.Ports[s.Port] == "" {
+				errs = append(errs, fmt.Errorf("%w: port %d of %s is not published on this machine; publish it, such as ports: [\"127.0.0.1::%d\"]", errScrape, s.Port, c.Name, s.Port))
+				continue
+			}
+			out = append(out, monitor.Target{Job: s.Service, Instance: c.Name, URL: "http://" + c.Ports[s.Port] + s.Path})
+		}
+		if !found {
+			errs = append(errs, fmt.Errorf("%w: no container of service %s runs", errScrape, s.Service))
+		}
+	}
+	return out, errors.Join(errs...)
 }
 
 // targetsOf are the containers that say where their metrics are.
@@ -90,7 +131,28 @@ func (m *monitored) once(ctx context.Context, rec *recorder) error {
 	for _, c := range changes {
 		rec.alert(c)
 	}
+	m.ask(ctx, rec, at)
 	return errors.Join(err, evalErr)
+}
+
+// ask records what the user's queries are worth. One without a value is a gap.
+func (m *monitored) ask(ctx context.Context, rec *recorder, at time.Time) {
+	for _, pr := range m.probes {
+		began := time.Now()
+		got, err := m.store.Query(ctx, pr.Query, at)
+		if ctx.Err() != nil {
+			return
+		}
+		point := probe.Point{Metric: probe.PromQL, Target: pr.Name, At: at.Sub(rec.origin), Took: time.Since(began)}
+		if err != nil {
+			point.Err = err.Error()
+			rec.Point(point)
+		}
+		for _, v := range got {
+			point.Target, point.Value = pr.Name+v.Labels, v.Value
+			rec.Point(point)
+		}
+	}
 }
 
 // alert records a change of an alert's state, and says it if somebody would have been told.

@@ -33,6 +33,11 @@ func header(e spec.Experiment, t compose.Topology, eng *compose.Engine, on []com
 			h.Replicas = append(h.Replicas, c.Name)
 		}
 	}
+	for _, c := range on {
+		if c.State == string(chaos.Running) {
+			h.Containers++
+		}
+	}
 	slices.Sort(h.Replicas)
 	if c := e.Registers; c != nil {
 		h.Registers = &history.Registers{Processes: c.Processes, Keys: c.Keys, Rate: c.Rate, Sessions: c.API.Session != ""}

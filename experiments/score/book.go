@@ -21,6 +21,8 @@ type book struct {
 	answered *hdrhistogram.Histogram
 	baseline *hdrhistogram.Histogram
 	ends     []loadgen.Outcome // outcome by ledger id; 0: no such request was recorded
+	acked    []uint32          // acknowledged writes of the ledger, by second of their end
+	probes   []spec.Probe
 	account  uint64
 
 	goodBefore uint64 // good requests of the baseline
@@ -30,7 +32,7 @@ type book struct {
 
 // keep reads all samples.
 func keep(e spec.Experiment, h *history.History) *book {
-	b := &book{span: spanOf(e, h), answered: newHistogram(), baseline: newHistogram(), lag: newHistogram()}
+	b := &book{span: spanOf(e, h), probes: e.Probes, answered: newHistogram(), baseline: newHistogram(), lag: newHistogram()}
 	b.total = make([]slot, (b.span.length()+minSlot-1)/minSlot)
 	rates := map[string]float64{}
 	for _, op := range h.Header.Ops {
@@ -89,6 +91,9 @@ func (b *book) remember(s loadgen.Sample) {
 		b.ends = append(b.ends, make([]loadgen.Outcome, max(need, 2*len(b.ends))-len(b.ends))...)
 	}
 	b.ends[s.ID] = s.Out
+	if s.Out == loadgen.OK {
+		b.ack(s.End)
+	}
 }
 
 // meter finds the sample's meter or begins one.

@@ -32,8 +32,10 @@ type Card struct {
 	Classes     []Class        `json:"classes"`
 	Faults      []Hit          `json:"faults"`
 	Data        Data           `json:"data"`
-	Containers  []ContainerUse `json:"containers,omitempty"`  // those that were asked what they use
+	Containers  []ContainerUse `json:"containers,omitempty"` // those that were asked what they use
+	Cost        Cost           `json:"cost"`
 	Jobs        *JobLedger     `json:"jobs,omitempty"`        // nil: the topology has no queue
+	Drain       *Drain         `json:"drain,omitempty"`       // nil: the topology has no queue, or nothing was disturbed
 	Consistency *Consistency   `json:"consistency,omitempty"` // nil: no registers were called
 	Alerts      []Alert        `json:"alerts,omitempty"`      // of the rules that the experiment names
 	Load        Load           `json:"load"`
@@ -71,7 +73,8 @@ type Cap struct {
 // Measure is one measured quantity, perhaps with a goal.
 type Measure struct {
 	Metric   string   `json:"metric"`
-	Unit     string   `json:"unit"` // seconds, ratio, count, bytes
+	Unit     string   `json:"unit"`           // seconds, ratio, count, bytes
+	More     bool     `json:"more,omitempty"` // of a query of the user's own: more is better
 	Known    bool     `json:"known"`
 	Value    Interval `json:"value"`
 	Goal     string   `json:"goal,omitempty"` // as the experiment states it, such as "at most 10s"

@@ -120,7 +120,7 @@ func (m *meter) judge(s loadgen.Sample, bad bool) {
 	// itself was late says nothing of it.
 	late := s.Lag() > lagLimit
 	if s.Out == loadgen.Missed {
-		late = s.Err == loadgen.ErrKindLate
+		late = s.Err == loadgen.ErrKindLate || s.Err == loadgen.ErrKindPorts
 	}
 	if sec.due++; late {
 		sec.late++

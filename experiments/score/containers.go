@@ -22,6 +22,7 @@ type ContainerUse struct {
 // use gathers the answers of one container.
 type use struct {
 	cpu, received, sent mean
+	held                mean // memory
 	cpuMax, memory      float64
 }
 
@@ -41,6 +42,7 @@ func (p *points) used(pt probe.Point) {
 		u.cpuMax = max(u.cpuMax, pt.Value)
 	case probe.ContainerMemory:
 		u.memory = max(u.memory, pt.Value)
+		u.held.add(pt.Value)
 	case probe.ContainerReceived:
 		u.received.add(pt.Value)
 	case probe.ContainerSent:

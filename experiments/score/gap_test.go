@@ -36,3 +36,16 @@ func TestTheLongestGapIsBetweenCompletions(t *testing.T) {
 		}
 	}
 }
+
+// Where the generator had no port the second is unknown, not lost.
+func TestNoPortVoidsTheSecond(t *testing.T) {
+	c := parse("steps kill postgres-primary 10 10\nfault on db1 roles postgres-primary began 17 healed 27\nbad read 40..41 ports\n").card(t)
+	for _, k := range c.Classes {
+		if k.Name == "read" && (k.UnknownSecs != 1 || k.LostSeconds != 0 || k.Missed != 80) {
+			t.Errorf("%+v, want one unknown second and nothing lost", k)
+		}
+	}
+	if c.Load.VoidedSecs != 1 {
+		t.Errorf("%d voided seconds, want 1", c.Load.VoidedSecs)
+	}
+}

@@ -39,7 +39,7 @@ type ISOInterval struct {
 // ISO is the standard's view of a recording.
 func ISO(e spec.Experiment, h *history.History) ISOView {
 	b := keep(e, h)
-	c := Card{Faults: hits(b, h, readPoints(h, b.span))}
+	c := Card{Faults: hits(b, h, readPoints(h, b.span, nil))}
 	v := ISOView{Standard: "ISO/IEC 25045:2010", Transactions: "requests that were answered well and within the limit, from their due times"}
 	if before := (b.span.from - b.span.baseline).Seconds(); before > 0 {
 		v.Baseline = float64(b.goodBefore) / before

@@ -8,6 +8,7 @@ import (
 
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/probe"
+	"gauntlet/experiments/spec"
 )
 
 // caughtUp is the lag below which a node that was hit counts as a replica again.
@@ -25,11 +26,14 @@ type points struct {
 	silent   bool            // no poller said how well it could see
 	queue    backlog
 	cpu      map[string]*mean // share of the processors in use, by web node
+	calm     map[string]*mean // the same in the baseline
+	calmCPU  map[string]*mean // processors in use in the baseline, by container
+	asked    map[string]*answers
 	damage   []error
 }
 
 // readPoints reads all measurements.
-func readPoints(h *history.History, sp span) points {
+func readPoints(h *history.History, sp span, probes []spec.Probe) points {
 	var p points
 	back := map[string]time.Duration{} // when a node that was hit had caught up again
 	cover := map[string]*coverage{}
@@ -39,7 +43,14 @@ func readPoints(h *history.History, sp span) points {
 			p.damage = append(p.damage, err)
 			continue
 		}
-		if pt.Err != "" || pt.At < sp.from || pt.At >= sp.to {
+		p.baseline(pt, sp)
+		if pt.At < sp.from || pt.At >= sp.to {
+			continue
+		}
+		if pt.Metric == probe.PromQL {
+			p.ask(h, probes, pt)
+		}
+		if pt.Err != "" {
 			continue
 		}
 		switch pt.Metric {
@@ -91,14 +102,31 @@ func (p *points) lag(h *history.History, pt probe.Point, back map[string]time.Du
 }
 
 // busy notes a web node's use of its processors.
-func (p *points) busy(pt probe.Point) {
-	if p.cpu == nil {
-		p.cpu = map[string]*mean{}
+func (p *points) busy(pt probe.Point) { p.cpu = noted(p.cpu, pt) }
+
+// noted adds a measurement to the mean of its target.
+func noted(to map[string]*mean, pt probe.Point) map[string]*mean {
+	if to == nil {
+		to = map[string]*mean{}
 	}
-	if p.cpu[pt.Target] == nil {
-		p.cpu[pt.Target] = &mean{}
+	if to[pt.Target] == nil {
+		to[pt.Target] = &mean{}
 	}
-	p.cpu[pt.Target].add(pt.Value)
+	to[pt.Target].add(pt.Value)
+	return to
+}
+
+// baseline notes how busy nodes were before anything was disturbed; a control is all baseline.
+func (p *points) baseline(pt probe.Point, sp span) {
+	if pt.Err != "" || pt.At < sp.baseline || pt.At >= sp.to || pt.At >= sp.from && sp.from != sp.baseline {
+		return
+	}
+	switch pt.Metric {
+	case probe.WebCPU:
+		p.calm = noted(p.calm, pt)
+	case probe.ContainerCPU:
+		p.calmCPU = noted(p.calmCPU, pt)
+	}
 }
 
 // webCPU is the mean use of the busiest web node; false if none was asked.

@@ -26,6 +26,9 @@ func measures(h *history.History, b *book, p points, c *Card) []Measure {
 			}
 		}
 	}
+	for _, pr := range b.probes {
+		out = append(out, measure(pr.Name, "", h, b, p, c))
+	}
 	return out
 }
 
@@ -44,6 +47,9 @@ func beside(m spec.Metric, h *history.History, p points) bool {
 
 // measure finds the value of a metric. Where there is no evidence it is not known, and Why says so.
 func measure(name, class string, h *history.History, b *book, p points, c *Card) Measure {
+	if pr, ok := b.probeOf(name); ok {
+		return Measure{Metric: name, Known: b.span.length() > 0}.ofProbe(pr, p)
+	}
 	name, class, unit := named(name, class, c.Classes)
 	m := Measure{Metric: name, Unit: unit, Known: b.span.length() > 0}
 	if unit == "" {
@@ -75,6 +81,8 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 		return m
 	case "queue_depth", "queue_age":
 		return m.ofQueue(name, p)
+	case "drain":
+		return m.ofDrain(c.Drain)
 	case "illegal_registers", "missed_own_writes", "reads_gone_back", "staleness":
 		return m.ofRegisters(name, c.Consistency)
 	case "lost_jobs", "doubled_jobs":

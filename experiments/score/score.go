@@ -18,14 +18,16 @@ func Score(e spec.Experiment, h *history.History) Card {
 func judged(e spec.Experiment, h *history.History, changes []Change) (Card, error) {
 	c := Card{Formula: Formula, Experiment: h.Header.Experiment, Topology: h.Header.Topology, Claim: e.Claim}
 	b := keep(e, h)
-	p := readPoints(h, b.span)
+	p := readPoints(h, b.span, e.Probes)
 	c.Load = b.load(h)
 	for _, m := range b.meters {
 		m.finish()
 	}
 	c.Data = data(b, h)
 	c.Containers = containers(h, b.span, p)
+	c.Cost = cost(h, b, p)
 	c.Jobs = jobs(b, h)
+	c.Drain = drain(h, b)
 	c.Consistency = consistency(h)
 	c.Faults = hits(b, h, p)
 	for _, ch := range changes {

@@ -21,7 +21,7 @@ import (
 //	steps KIND ROLE AT FOR            a step of the experiment (AT from the end of the warm-up); none: a control
 //	goal METRIC at_most|at_least X    a goal
 //	async                             the topology does not promise that nothing is lost
-//	bad CLASS FROM..TO KIND           requests of a class due then are: fail, info, missed, slow, 500, or late (by the generator)
+//	bad CLASS FROM..TO KIND           requests of a class due then are: fail, info, missed, slow, 500, late (by the generator) or ports (the generator had none)
 //	fault [step N] on NAME roles R,R began T healed T [asked T] [unproven] [err WORDS]
 //	change WHAT TARGET FROM TO at T
 //	point METRIC TARGET VALUE at T [err]
@@ -212,6 +212,8 @@ func spoil(x *loadgen.Sample, kind string) {
 		x.Out, x.Code, x.Err, x.End = loadgen.Missed, 0, "missed", x.Due+time.Second
 	case "slow":
 		x.End = x.Due + 600*time.Millisecond
+	case "ports":
+		x.Out, x.Code, x.Err, x.End = loadgen.Missed, 0, loadgen.ErrKindPorts, x.Due+time.Millisecond
 	case "late":
 		x.Sent, x.End = x.Due+80*time.Millisecond, x.Due+90*time.Millisecond
 	default:

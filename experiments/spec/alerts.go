@@ -43,7 +43,8 @@ func (p *problems) alerts(o object, e *Experiment) {
 	}
 }
 
-// AlertRules reads the rule files that the experiment names. The error says all that is wrong with them, by file and line.
+// AlertRules are the rules of the files that the experiment names, as they were when the experiment was loaded; of one that was not
+// loaded from a file they are read now. The error says all that is wrong with them, by file and line.
 func (e Experiment) AlertRules() ([]monitor.File, monitor.Rules, error) {
 	p := &problems{file: e.File}
 	var files []monitor.File
@@ -52,7 +53,12 @@ func (e Experiment) AlertRules() ([]monitor.File, monitor.Rules, error) {
 			files = append(files, monitor.Reference)
 			continue
 		}
-		text, err := readFile(a.Path)
+		text, err := e.rules[a.Path], error(nil)
+		if text == "" {
+			var read []byte
+			read, err = readFile(a.Path)
+			text = string(read)
+		}
 		if err != nil {
 			mend := "check its permissions"
 			if errors.Is(err, fs.ErrNotExist) {
@@ -61,7 +67,7 @@ func (e Experiment) AlertRules() ([]monitor.File, monitor.Rules, error) {
 			p.at(&yaml.Node{Line: a.Line}, mend, "rule file %s can't be read: %v", a.Path, err)
 			continue
 		}
-		files = append(files, monitor.File{Name: a.Path, Text: string(text)})
+		files = append(files, monitor.File{Name: a.Path, Text: text})
 	}
 	rules, err := monitor.Parse(files, e.Scale)
 	return files, rules, errors.Join(p.err(), err)

@@ -46,9 +46,14 @@ func (p *problems) attach(n *yaml.Node, e string) (*Attach, string) {
 	return a, a.name(e)
 }
 
-// checkFiles is an error if a Compose file is not there, or a rule file is not there or wrong. Parsing does not look: a recording is read where they are not.
-func (e Experiment) checkFiles() error {
-	_, _, err := e.AlertRules()
+// readFiles keeps the rule files' texts, so that a run uses what was checked. It is an error if a Compose file is not there, or a
+// rule file is not there or wrong. Parsing does not look: a recording is read where they are not.
+func (e *Experiment) readFiles() error {
+	files, _, err := e.AlertRules()
+	e.rules = map[string]string{}
+	for _, f := range files {
+		e.rules[f.Name] = f.Text
+	}
 	if e.Attach == nil {
 		return err
 	}

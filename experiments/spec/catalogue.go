@@ -27,7 +27,7 @@ func Load(name string) (Experiment, error) {
 	if err == nil {
 		e, err := Parse(name, text)
 		if err == nil {
-			err = e.checkFiles()
+			err = e.readFiles()
 		}
 		return e, err
 	}

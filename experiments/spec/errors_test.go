@@ -60,7 +60,7 @@ func catalogue() string {
 func TestErrorsOfTheExperiment(t *testing.T) {
 	for _, c := range []errorCase{
 		{"unknown key", "claim: c", "clam: c", `1:1: unknown key "clam" in experiment; did you mean "claim"?`},
-		{"key of a later version", "claim: c", "claim: c\nprobes: []", `2:1: unknown key "probes" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles, alerts, time_scale, registers`},
+		{"key of a later version", "claim: c", "claim: c\nbudget: []", `2:1: unknown key "budget" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles, alerts, time_scale, probes, scrape, registers`},
 		{"duplicate key", "claim: c", "claim: c\nclaim: d", `2:1: key "claim" is there twice in experiment, first on line 1; keep one of them`},
 		{"key without a value", "claim: c", "claim:", `1:1: claim has no value in experiment; give it a value or remove it`},
 		{"empty text", "claim: c", "claim: ''", `1:8: claim is empty; say in one sentence what must hold`},
@@ -88,7 +88,7 @@ func TestErrorsOfTheExperiment(t *testing.T) {
 		{"broken YAML", "claim: c", "claim: [c", `1:1: did not find expected ',' or ']'; mend the YAML: check indentation, colons and quotes on this line and the one before`},
 		{"tab", "claim: c", "\tclaim: c", `1:1: found character that cannot start any token; mend the YAML: check indentation, colons and quotes on this line and the one before`},
 		{"unknown anchor", "{workload: reference}", "*other", `3:1: unknown anchor 'other' referenced; define it before with &other, or write the value out`},
-		{"merge key", "claim: c", "claim: c\n<<: {seed: 3}", `2:1: unknown key "<<" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles, alerts, time_scale, registers`},
+		{"merge key", "claim: c", "claim: c\n<<: {seed: 3}", `2:1: unknown key "<<" in experiment; known keys: claim, topology, seed, load, phases, steps, goals, abort, roles, alerts, time_scale, probes, scrape, registers`},
 		{"second document", "claim: c", "claim: c\n---\nclaim: d", `2:1: a second YAML document begins here; keep one experiment per file`},
 		{"not UTF-8", "claim: c", "claim: \xff", `1:1: the text is not UTF-8; save the file as UTF-8`},
 		{"control character", "claim: c", "claim: \x01", `1:1: control characters are not allowed; remove it`},
@@ -139,8 +139,8 @@ func TestErrorsOfGoals(t *testing.T) {
 	const goal = "availability, at_least: 0.99"
 	for _, c := range []errorCase{
 		{"unknown metric", "availability", "availabilty", `8:14: unknown metric "availabilty"; did you mean "availability"?`},
-		{"unknown class", "availability", "batch_availability", `8:14: unknown metric "batch_availability"; there are: availability*, lost_seconds*, outage*, longest_gap*, p50*, p95*, p99*, baseline_p99*, failover, after_effect, lost_writes, duplicated_writes, resurrected_writes, diverged_rows, replication_lag, queue_depth, queue_age, lost_jobs, doubled_jobs, web_cpu, unnoticed_seconds, missed_alerts, false_alerts, alert_delay, illegal_registers, missed_own_writes, reads_gone_back, staleness, score; those with * also for one class of the load (read, write, session), such as write_outage`},
-		{"metric that has no classes", goal, "write_failover, at_most: 3s", `8:14: unknown metric "write_failover"; there are: availability*, lost_seconds*, outage*, longest_gap*, p50*, p95*, p99*, baseline_p99*, failover, after_effect, lost_writes, duplicated_writes, resurrected_writes, diverged_rows, replication_lag, queue_depth, queue_age, lost_jobs, doubled_jobs, web_cpu, unnoticed_seconds, missed_alerts, false_alerts, alert_delay, illegal_registers, missed_own_writes, reads_gone_back, staleness, score; those with * also for one class of the load (read, write, session), such as write_outage`},
+		{"unknown class", "availability", "batch_availability", `8:14: unknown metric "batch_availability"; there are: availability*, lost_seconds*, outage*, longest_gap*, p50*, p95*, p99*, baseline_p99*, failover, after_effect, lost_writes, duplicated_writes, resurrected_writes, diverged_rows, replication_lag, queue_depth, queue_age, drain, lost_jobs, doubled_jobs, web_cpu, unnoticed_seconds, missed_alerts, false_alerts, alert_delay, illegal_registers, missed_own_writes, reads_gone_back, staleness, score; those with * also for one class of the load (read, write, session), such as write_outage`},
+		{"metric that has no classes", goal, "write_failover, at_most: 3s", `8:14: unknown metric "write_failover"; there are: availability*, lost_seconds*, outage*, longest_gap*, p50*, p95*, p99*, baseline_p99*, failover, after_effect, lost_writes, duplicated_writes, resurrected_writes, diverged_rows, replication_lag, queue_depth, queue_age, drain, lost_jobs, doubled_jobs, web_cpu, unnoticed_seconds, missed_alerts, false_alerts, alert_delay, illegal_registers, missed_own_writes, reads_gone_back, staleness, score; those with * also for one class of the load (read, write, session), such as write_outage`},
 		{"percent for ratio", "0.99", "99%", `8:38: at_least: "99%" is not in the unit of availability, a ratio; write the ratio 0.99`},
 		{"percent without sign", "0.99", "99", `8:38: at_least: "99" is not in the unit of availability, a ratio; write the ratio 0.99`},
 		{"small percent", "0.99", "0.5%", `8:38: at_least: "0.5%" is not in the unit of availability, a ratio; write the ratio 0.005`},

@@ -28,6 +28,10 @@ type Experiment struct {
 	Alerts    []AlertFile      // rule files that are evaluated during the run
 	Registers *register.Config // clients whose calls are checked for consistency; nil: there are none
 	Scale     float64          // what all times of the rules are divided by, from 1
+	Probes    []Probe          // queries of the user's own
+	Scrapes   []Scrape         // metrics that are scraped beside those of the topology's labels
+
+	rules map[string]string // texts of the rule files by path, once they were read
 }
 
 // Phases are the lengths of the run's parts under load. Fault lasts from the first step's start to the last one's end.

@@ -51,6 +51,9 @@ func (p *problems) goal(n *yaml.Node, e Experiment, t compose.Topology) Goal {
 	if name == "" {
 		return g
 	}
+	if g, ok := p.probeGoal(n, o, name, e.Probes); ok {
+		return g
+	}
 	m, class, ok := metric(name, classes(e.Load))
 	if !ok {
 		p.at(o.where("metric"), unknownMetric(name, classes(e.Load)), "unknown metric %q", name)
@@ -60,17 +63,22 @@ func (p *problems) goal(n *yaml.Node, e Experiment, t compose.Topology) Goal {
 		p.at(o.where("metric"), "add it, or remove the goal", "goal on %s has no evidence without %s", name, m.Needs)
 	}
 	g.Metric, g.Class = m.Name, class
+	p.bounds(n, o, &g, m)
+	return g
+}
+
+// bounds reads a goal's bound.
+func (p *problems) bounds(n *yaml.Node, o object, g *Goal, m Metric) {
 	switch most, least := o.has("at_most"), o.has("at_least"); {
 	case most && least:
-		p.at(n, "keep one, or make two goals of it", "goal on %s has both at_most and at_least", name)
+		p.at(n, "keep one, or make two goals of it", "goal on %s has both at_most and at_least", g.Name())
 	case most:
 		g.AtMost, g.Text = p.bound(o, "at_most", m.Unit), "at most "+p.text(o, "at_most")
 	case least:
 		g.AtLeast, g.Text = p.bound(o, "at_least", m.Unit), "at least "+p.text(o, "at_least")
 	case !o.silent["at_most"] && !o.silent["at_least"]:
-		p.at(n, "add one, such as "+m.example(), "goal on %s has neither at_most nor at_least", name)
+		p.at(n, "add one, such as "+m.example(), "goal on %s has neither at_most nor at_least", g.Name())
 	}
-	return g
 }
 
 // lacks says whether what a metric needs is not there. An unknown topology has the benefit of the doubt.
@@ -111,7 +119,7 @@ func (p *problems) bound(o object, key, unit string) *float64 {
 }
 
 // units says in words how bounds in a unit of Metric are written.
-var units = map[string]string{"seconds": "a time", "ratio": "a ratio", "points": "points of 100", "count": "a count"}
+var units = map[string]string{"seconds": "a time", "ratio": "a ratio", "points": "points of 100", "count": "a count", "bytes": "a number of bytes"}
 
 // quantity reads s in a unit of Metric, and says what to write if it does not fit.
 func quantity(s, unit string) (x float64, fits bool, mend string) {
@@ -129,6 +137,8 @@ func quantity(s, unit string) (x float64, fits bool, mend string) {
 		return x, fits && x <= 1, ratioMend(s)
 	case "points":
 		return x, fits && x <= 100, "write 0 to 100"
+	case "bytes":
+		return x, fits && !math.IsInf(x, 0), "write a number of bytes, such as 5e6"
 	default: // a count; beyond 2^53 a float64 can't tell neighbours apart
 		return x, fits && x == math.Trunc(x) && x < 1<<53, "write a whole number, 0 or more"
 	}

@@ -18,7 +18,8 @@ import (
 const (
 	defaultTimeout     = time.Second
 	defaultLimit       = 500 * time.Millisecond
-	defaultConnections = 64
+	defaultConnections = 64  // at least so many
+	defaultCatchUp     = 1.2 // no more than a fifth above the load itself
 	defaultUsers       = 50
 	defaultWeight      = 1
 	defaultMethod      = "GET"
@@ -43,7 +44,7 @@ var (
 
 // load reads the load: a named workload, written out, or a workload with some values replaced.
 func (p *problems) load(o object) (loadgen.Profile, string) {
-	prof := loadgen.Profile{Timeout: defaultTimeout, Limit: defaultLimit, Connections: defaultConnections, Users: defaultUsers}
+	prof := loadgen.Profile{Timeout: defaultTimeout, Limit: defaultLimit, Connections: defaultConnections, Users: defaultUsers, CatchUp: defaultCatchUp}
 	if !o.has("load") {
 		p.required(o, "load", "write load: {workload: reference}")
 		return prof, ""
@@ -54,6 +55,9 @@ func (p *problems) load(o object) (loadgen.Profile, string) {
 		prof = p.workload(w, name, prof)
 	}
 	prof = p.profile(w, prof)
+	if !w.has("connections") && prof.Rate > 0 && len(prof.Ops) > 0 {
+		prof.Connections = max(prof.Connections, min(prof.EnoughConnections(), maxOwnConnections))
+	}
 	if w.has("workload") {
 		return prof, name
 	}

@@ -25,7 +25,6 @@ type LoadFile struct {
 // Defaults of a load file.
 const (
 	defaultLoadFor  = 30 * time.Second
-	defaultCatchUp  = 1.2
 	longestLoad     = 7 * 24 * time.Hour
 	largestDocument = 16 << 20
 )

@@ -27,8 +27,10 @@ func (p *problems) more(o object, prof *loadgen.Profile) {
 	if o.has("shape") {
 		prof.Shape = p.shape(o, prof.Rate)
 	}
-	if o.has("catch_up") {
-		prof.CatchUp = p.number(o, "catch_up", 0)
+	if s, ok := p.scalar(o, "catch_up"); ok && s == "0" {
+		prof.CatchUp = 0
+	} else if ok {
+		prof.CatchUp = p.number(o, "catch_up", defaultCatchUp)
 	}
 	if o.has("client") {
 		prof.Client = p.client(o)

@@ -49,6 +49,7 @@ func Metrics() []Metric {
 		{"replication_lag", "seconds", false, false, NeedsReplica, "highest replication lag of any replica"},
 		{"queue_depth", "count", false, false, NeedsQueue, "most jobs that waited for a worker at one time, in the outbox and in the broker"},
 		{"queue_age", "seconds", false, false, NeedsQueue, "highest age of the oldest job in the outbox"},
+		{"drain", "seconds", false, false, NeedsQueue, "from when the fault was over, or from the deepest backlog if that was later, until no more jobs waited than before"},
 		{"lost_jobs", "count", false, false, NeedsQueue, "acknowledged writes whose job had no effect within 30 s after the load"},
 		{"doubled_jobs", "count", false, false, NeedsQueue, "writes whose job had more than one effect"},
 		{"web_cpu", "ratio", false, false, "", "mean share of its processors that the busiest web node used"},
@@ -85,6 +86,8 @@ func (m Metric) example() string {
 		return key + "0.99"
 	case "points":
 		return key + "80"
+	case "bytes":
+		return key + "5e6"
 	default:
 		return key + "0"
 	}

@@ -33,7 +33,7 @@ const unknown time.Duration = -1
 const minBaseline = 5 * time.Second
 
 var (
-	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles", "alerts", "time_scale", "registers"}
+	experimentKeys = []string{"claim", "topology", "seed", "load", "phases", "steps", "goals", "abort", "roles", "alerts", "time_scale", "probes", "scrape", "registers"}
 	phaseKeys      = []string{"warm", "baseline", "recovery"}
 )
 
@@ -79,6 +79,10 @@ func (p *problems) architecture(o object, e *Experiment, t compose.Topology) {
 	e.Steps = p.steps(o, scene{e.Phases, withRoles(t, e.Roles), e.Seed})
 	p.spikesFit(o, *e)
 	p.alerts(o, e)
+	e.Probes, e.Scrapes = p.probes(o, classes(e.Load)), p.scrapes(o, t)
+	if len(e.Scrapes) > 0 && len(e.Alerts)+len(e.Probes) == 0 {
+		p.at(o.where("scrape"), "add probes or alerts that read it", "scrape without probes or alerts has no effect")
+	}
 	e.Goals = p.goals(o, *e, t)
 	e.Aborts = p.aborts(o, *e)
 }

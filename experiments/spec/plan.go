@@ -18,8 +18,9 @@ type Plan struct {
 	Rate       float64       // requests per second
 	Length     time.Duration // under load, warm-up included
 	Ops        []PlannedOp
-	Registers  string // who calls registers, in words; "": nobody
-	Spans      []Span // in the order of their beginnings
+	Registers  string   // who calls registers, in words; "": nobody
+	Spans      []Span   // in the order of their beginnings
+	Probes     []string // in words
 	Goals      []string
 	Aborts     []string
 }
@@ -54,6 +55,9 @@ func (e Experiment) Plan() Plan {
 	if c := e.Registers; c != nil {
 		p.Registers = fmt.Sprintf("%d processes make %g calls/s on %d shared registers and one of their own each", c.Processes, c.Rate, c.Keys)
 	}
+	for _, pr := range e.Probes {
+		p.Probes = append(p.Probes, pr.words())
+	}
 	for _, g := range e.Goals {
 		p.Goals = append(p.Goals, g.Name()+" "+g.Text)
 	}
@@ -86,6 +90,9 @@ func (p Plan) String() string {
 	}
 	if p.Registers != "" {
 		fmt.Fprintf(&b, "  registers: %s\n", p.Registers)
+	}
+	for _, pr := range p.Probes {
+		fmt.Fprintf(&b, "  probe: %s\n", pr)
 	}
 	b.WriteString("  schedule, counted from the end of the warm-up:\n")
 	for _, s := range p.Spans {

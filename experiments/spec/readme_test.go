@@ -60,7 +60,7 @@ func TestReadmeListsTheMetrics(t *testing.T) {
 // Each key that the parser knows has a row, and each default is the one that the parser uses.
 func TestReadmeListsTheKeys(t *testing.T) {
 	text := readme(t)
-	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys, sequenceKeys, parallelKeys, memberKeys, chanceKeys, abortKeys, attachKeys, roleKeys, moreLoadKeys, moreOpKeys, shapeKeys, clientKeys, registerFields} {
+	for _, keys := range [][]string{experimentKeys, phaseKeys, stepKeys, selectorKeys, goalKeys, loadKeys, opKeys, sequenceKeys, parallelKeys, memberKeys, chanceKeys, abortKeys, attachKeys, roleKeys, moreLoadKeys, moreOpKeys, shapeKeys, clientKeys, registerFields, probeKeys, scrapeKeys} {
 		for _, k := range keys {
 			hasRow(t, text, "| `"+k+"` | ")
 		}

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -24,6 +25,7 @@ const (
 	ErrKindCanceled     = "canceled"      // the run was cancelled
 	ErrKindSession      = "no session"    // a step before it in its session brought no value that it needs, or never ended (Missed)
 	ErrKindValue        = "no value"      // a success without the value that should be captured from it
+	ErrKindCertificate  = "certificate"   // TLS: nobody whom the client trusts vouches for the server, or it has another name
 	ErrKindProtocol     = "protocol"      // the answer was not HTTP, or TLS failed
 )
 
@@ -79,7 +81,10 @@ func dialing(err error) bool {
 func kind(err error) string {
 	var dns *net.DNSError
 	var netErr net.Error
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate):
+		return ErrKindCertificate
 	case errors.As(err, &dns):
 		return ErrKindDNS
 	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EADDRINUSE), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):

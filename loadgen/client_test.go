@@ -171,8 +171,8 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%s: outcomes %v, error %v, want all %v", tt.name, c, err, tt.want)
 		}
 		for _, x := range got {
-			if x.Out == Fail && x.Err != ErrKindProtocol {
-				t.Errorf("%s: %+v, want it called a matter of the protocol", tt.name, x)
+			if x.Out == Fail && x.Err != ErrKindCertificate {
+				t.Errorf("%s: %+v, want it called a matter of the certificate", tt.name, x)
 			}
 		}
 	}

@@ -36,6 +36,9 @@ func open(dir string) (recording, error) {
 	if err != nil {
 		return recording{}, err
 	}
+	if spec.IsLoad([]byte(h.Header.Source)) {
+		return recording{}, fmt.Errorf("%s is a recording of gauntlet load, which claims nothing that could be judged: summary.json in it says what was measured, and gauntlet load export %s gives its requests", dir, dir)
+	}
 	e, err := spec.Recorded(h.Header.Experiment, h.Header.Source)
 	if err == nil && e.Topology != h.Header.Topology {
 		e, err = e.WithTopology(h.Header.Topology)

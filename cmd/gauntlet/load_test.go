@@ -85,6 +85,12 @@ ops:
 			t.Errorf("%s: error %v, %d bytes without %q", format, err, len(got), want)
 		}
 	}
+	if _, err := open(rec); err == nil || !strings.Contains(err.Error(), "gauntlet load export") || strings.Contains(err.Error(), "claim is missing") {
+		t.Errorf("error %v, want that a load's recording has no card", err)
+	}
+	if err := validateLoad(file); err != nil {
+		t.Error(err)
+	}
 	if _, err := runLoad(t, file, "--out", rec, "--for", "100ms"); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("error %v, want that a recording is never overwritten", err)
 	}

@@ -78,6 +78,14 @@ func ParseLoad(file string, text []byte) (LoadFile, error) {
 // maxOwnConnections bounds how many connections a load takes that names no number.
 const maxOwnConnections = 1000
 
+// IsLoad says whether a text is a load file and no experiment, whatever may be wrong with it: it has operations or a rate of its own,
+// and neither claim nor topology.
+func IsLoad(text []byte) bool {
+	p := &problems{}
+	root, ok := p.document(text)
+	return ok && !isExperiment(root) && (hasKey(root, "ops") || hasKey(root, "rate"))
+}
+
 func isExperiment(n *yaml.Node) bool {
 	n = resolve(n)
 	for i := 0; n.Kind == yaml.MappingNode && i < len(n.Content); i += 2 {

@@ -27,7 +27,7 @@ func (c Counts) Good() float64 {
 	return float64(c.OK-c.Slow) / float64(c.Planned)
 }
 
-func (c *Counts) add(s loadgen.Sample, limit time.Duration) {
+func (c *Counts) add(s *loadgen.Sample, limit time.Duration) {
 	c.Planned++
 	switch s.Out {
 	case loadgen.OK:
@@ -93,7 +93,7 @@ type cell struct {
 
 func newCell() *cell { return &cell{kinds: map[string]uint64{}, hist: newHistogram(digits)} }
 
-func (c *cell) add(s loadgen.Sample, limit time.Duration) {
+func (c *cell) add(s *loadgen.Sample, limit time.Duration) {
 	c.Counts.add(s, limit)
 	if s.Out == loadgen.OK {
 		record(c.hist, s.Latency())

@@ -31,8 +31,7 @@ type Tally struct {
 	opt Options
 
 	mu      sync.Mutex
-	all     *cell
-	ops     map[string]*cell
+	ops     map[string]*operation
 	cells   map[[2]string]*cell // by op and phase; only if there are phases
 	lag     *hdrhistogram.Histogram
 	open    map[key]*second // seconds under way, a few
@@ -40,6 +39,15 @@ type Tally struct {
 	spare   []*hdrhistogram.Histogram
 	horizon int // the latest second seen
 }
+
+// operation counts the requests of one operation. What all operations did is summed up when it is asked for.
+type operation struct {
+	cell
+	n   int     // number of sec
+	sec *second // the second in which the last request was due; nil: it was closed
+}
+
+func newOperation() *operation { return &operation{cell: *newCell()} }
 
 // key tells the seconds of each operation apart.
 type key struct {
@@ -66,7 +74,7 @@ type Second struct {
 // New is an empty tally.
 func New(opt Options) *Tally {
 	opt.Timeout = cmp.Or(opt.Timeout, time.Minute)
-	return &Tally{opt: opt, all: newCell(), ops: map[string]*cell{}, cells: map[[2]string]*cell{}, lag: newHistogram(digits), open: map[key]*second{}}
+	return &Tally{opt: opt, ops: map[string]*operation{}, cells: map[[2]string]*cell{}, lag: newHistogram(digits), open: map[key]*second{}}
 }
 
 // Add counts a sample. A sample whose second was closed already, because it came more than a timeout and two seconds late,
@@ -74,24 +82,25 @@ func New(opt Options) *Tally {
 func (t *Tally) Add(s loadgen.Sample) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.all.add(s, t.opt.Limit)
-	of(t.ops, s.Op).add(s, t.opt.Limit)
+	op := of(t.ops, s.Op, newOperation)
+	op.add(&s, t.opt.Limit)
 	if len(t.opt.Phases) > 0 {
-		of(t.cells, [2]string{s.Op, t.phase(s.Due)}).add(s, t.opt.Limit)
+		of(t.cells, [2]string{s.Op, t.phase(s.Due)}, newCell).add(&s, t.opt.Limit)
 	}
 	if s.Out != loadgen.Missed {
 		record(t.lag, s.Lag())
 	}
-	t.second(s)
+	t.second(op, &s)
 }
 
-func of[K comparable](m map[K]*cell, k K) *cell {
-	c := m[k]
-	if c == nil {
-		c = newCell()
-		m[k] = c
+// of finds what a map has under a key, or makes it.
+func of[K comparable, V any](m map[K]*V, k K, make func() *V) *V {
+	v := m[k]
+	if v == nil {
+		v = make()
+		m[k] = v
 	}
-	return c
+	return v
 }
 
 // phase is the name of the phase that a time is in, "" before the first.
@@ -107,7 +116,7 @@ func (t *Tally) phase(due time.Duration) string {
 }
 
 // second counts the sample in its second. The caller holds the lock.
-func (t *Tally) second(s loadgen.Sample) {
+func (t *Tally) second(op *operation, s *loadgen.Sample) {
 	n := int(max(0, s.Due-t.opt.Start) / time.Second)
 	if n > t.horizon {
 		t.horizon = n
@@ -116,15 +125,12 @@ func (t *Tally) second(s loadgen.Sample) {
 	if n < t.horizon-2-int(t.opt.Timeout/time.Second) {
 		return
 	}
-	k := key{s.Op, n}
-	sec := t.open[k]
-	if sec == nil {
-		sec = &second{hist: t.histogram()}
-		t.open[k] = sec
+	if op.sec == nil || op.n != n {
+		op.n, op.sec = n, of(t.open, key{s.Op, n}, func() *second { return &second{hist: t.histogram()} })
 	}
-	sec.add(s, t.opt.Limit)
+	op.sec.add(s, t.opt.Limit)
 	if s.Out == loadgen.OK {
-		record(sec.hist, s.Latency())
+		record(op.sec.hist, s.Latency())
 	}
 }
 
@@ -146,6 +152,9 @@ func (t *Tally) closeUntil(n int) {
 			sec.hist.Reset()
 			t.spare = append(t.spare, sec.hist)
 			delete(t.open, k)
+			if op := t.ops[k.op]; op != nil && op.n == k.n {
+				op.sec = nil
+			}
 		}
 	}
 }
@@ -168,8 +177,9 @@ type Summary struct {
 func (t *Tally) Summary() Summary {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := Summary{All: t.all.row("", ""), Lag: latencyOf(t.lag), Seconds: slices.Clone(t.closed)}
+	s, all := Summary{Lag: latencyOf(t.lag), Seconds: slices.Clone(t.closed)}, newCell()
 	for _, op := range slices.Sorted(maps.Keys(t.ops)) {
+		all.merge(&t.ops[op].cell)
 		s.Ops = append(s.Ops, t.ops[op].row(op, ""))
 		for _, p := range t.phaseNames() {
 			if c := t.cells[[2]string{op, p}]; c != nil {
@@ -177,6 +187,7 @@ func (t *Tally) Summary() Summary {
 			}
 		}
 	}
+	s.All = all.row("", "")
 	for k, sec := range t.open {
 		s.Seconds = append(s.Seconds, sec.sum(k))
 	}
@@ -202,12 +213,11 @@ func (t *Tally) phaseNames() []string {
 func (t *Tally) Merge(o *Tally) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.all.merge(o.all)
 	for k, c := range o.ops {
-		of(t.ops, k).merge(c)
+		of(t.ops, k, newOperation).merge(&c.cell)
 	}
 	for k, c := range o.cells {
-		of(t.cells, k).merge(c)
+		of(t.cells, k, newCell).merge(c)
 	}
 	t.lag.Merge(o.lag)
 	t.closed = append(t.closed, o.closed...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -51,7 +52,7 @@ func (r *runner) monitorOf(rec *recorder) (*monitored, error) {
 	if len(r.exp.Alerts) == 0 {
 		m.every = monitor.Shortest // no rule asks for more patience
 	}
-	m.scraper = monitor.NewScraper(store, append(targetsOf(r.on), own...), min(m.every, time.Second))
+	m.scraper = monitor.NewScraper(store, once(append(targetsOf(r.on), own...)), min(m.every, time.Second))
 	rec.series = m.gauges
 	what := fmt.Sprintf("%d queries", len(m.probes))
 	if len(r.exp.Alerts) > 0 {
@@ -59,6 +60,17 @@ func (r *runner) monitorOf(rec *recorder) (*monitored, error) {
 	}
 	r.say("%s; scraped every %s into %s", what, m.every, filepath.Join(r.dir, monitorFolder))
 	return m, nil
+}
+
+// once leaves out what is there already: a series that is scraped twice counts twice in every sum.
+func once(all []monitor.Target) []monitor.Target {
+	var out []monitor.Target
+	for _, t := range all {
+		if !slices.ContainsFunc(out, func(o monitor.Target) bool { return o.URL == t.URL }) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // errScrape means that a container whose metrics the experiment wants can't be asked for them.

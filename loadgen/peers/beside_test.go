@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -18,7 +19,7 @@ import (
 )
 
 // repeats is how often each tool is measured, all tools in turn; medians are shown.
-const repeats = 3
+var repeats = flag.Int("repeats", 3, "how often each tool is measured, all in turn; medians are shown")
 
 // values are what was measured, by tool and quantity.
 type values map[string]map[string][]float64
@@ -71,7 +72,7 @@ const (
 	growth     = "growth B/request"
 	badShare   = "bad %"
 	bursts     = "burst ×"
-	conns      = "connections"
+	conns      = "connections opened"
 	ms         = float64(time.Millisecond)
 )
 
@@ -82,7 +83,7 @@ func BenchmarkCost(b *testing.B) {
 		b.Run(fmt.Sprint(rate), func(b *testing.B) {
 			all, v := tools(b), values{}
 			for b.Loop() {
-				for range repeats {
+				for range *repeats {
 					for _, t := range all {
 						if t.open && (t.name != "k6" || rate <= 3000) { // k6 can't send more on one core
 							cost(b, t, rate, v)
@@ -116,7 +117,7 @@ func BenchmarkRate(b *testing.B) {
 	const what = "requests/s sustained"
 	all, v := tools(b), values{}
 	for b.Loop() {
-		for range repeats {
+		for range *repeats {
 			for _, t := range all {
 				if t.open {
 					v.add(t.name, what, float64(sustained(b, t)))
@@ -197,7 +198,7 @@ func stalls(b *testing.B, v values, all []variant, then func(name string, r resu
 		known[t.name] = t
 	}
 	for b.Loop() {
-		for range repeats {
+		for range *repeats {
 			for _, x := range all {
 				t, ok := known[x.tool]
 				if !ok {
@@ -306,7 +307,7 @@ func BenchmarkRecord(b *testing.B) {
 	const n = 200_000
 	var ours, theirs time.Duration
 	for b.Loop() {
-		for range repeats {
+		for range *repeats {
 			begin, used := time.Now(), processorTime(b)
 			t := tally.New(tally.Options{Limit: time.Second, Timeout: time.Second})
 			for i := range n {
@@ -323,7 +324,7 @@ func BenchmarkRecord(b *testing.B) {
 		}
 	}
 	b.ReportMetric(ours.Seconds()/theirs.Seconds(), "of-vegeta")
-	b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N*repeats*n), "ns/result")
+	b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N**repeats*n), "ns/result")
 }
 
 // Reports are read right, and what is not installed is no error.

@@ -24,6 +24,7 @@ type job struct {
 	length      time.Duration
 	timeout     time.Duration
 	connections int  // at most, where the tool can bound them
+	users       int  // k6: virtual users, each with connections of its own; 0: as many as connections
 	burst       bool // ours: overdue requests are sent at once
 	unbounded   bool // as many connections as the rate and the timeout ask for
 }
@@ -206,10 +207,9 @@ export default function () { http.request(%q, %q, null, {timeout: '%s'}); }
 export function handleSummary(data) { return {%q: JSON.stringify(data)}; }
 `
 
-// k6Run gives k6 as many virtual users as the load needs while a server stalls: with fewer it drops requests.
 func k6Run(dir string, j job) (*exec.Cmd, error) {
-	file, users := filepath.Join(dir, "k6.js"), max(j.connections, min(2500, int(float64(j.rate)*j.timeout.Seconds()*1.25)))
-	text := fmt.Sprintf(k6Script, j.rate, j.length, min(users, 2500), users, j.timeout, j.method, j.url, j.timeout, filepath.Join(dir, "k6.json"))
+	file, users := filepath.Join(dir, "k6.js"), cmp.Or(j.users, j.connections)
+	text := fmt.Sprintf(k6Script, j.rate, j.length, users, users, j.timeout, j.method, j.url, j.timeout, filepath.Join(dir, "k6.json"))
 	return exec.Command("k6", "run", "--quiet", "--no-usage-report", "--no-color", "--log-output=none", file), os.WriteFile(file, []byte(text), 0o600)
 }
 

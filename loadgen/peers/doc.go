@@ -4,5 +4,5 @@
 //
 //	taskset -c 0 go test ./loadgen/peers -run '^$' -bench . -benchtime 1x -timeout 60m -args -generator-cpu 1
 //
-// It needs Go to build gauntlet, and a machine with nothing else to do. Tables of a run are in experiments/README.md.
+// It needs Go to build gauntlet, and a machine with nothing else to do. README.md has the tables of a run.
 package peers

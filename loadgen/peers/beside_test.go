@@ -178,6 +178,9 @@ func BenchmarkTimeout(b *testing.B) {
 	v := values{}
 	stalls(b, v, []variant{{"gauntlet", "gauntlet", free}, {"gauntlet, 50 connections", "gauntlet", j}, {"vegeta, 50 workers", "vegeta", j}, {"vegeta", "vegeta", free}, {"fortio, 50 threads", "fortio", j}, {"k6, 1250 users", "k6", users}, {"wrk, 50 connections", "wrk", j}},
 		func(name string, r result, s *server, from, to time.Time) {
+			if r.text != "" && strings.HasPrefix(name, "gauntlet") {
+				b.Logf("%s: %s", name, r.text)
+			}
 			truth := (to.Sub(from) - j.timeout).Seconds()
 			v.add(name, badShare, 100*r.bad)
 			v.add(name, "lost s shown", r.bad*j.length.Seconds())

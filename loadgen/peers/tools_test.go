@@ -122,8 +122,12 @@ func gauntlet(b *testing.B) tool {
 
 func gauntletReport(_ string, _ job, out []byte) (result, error) {
 	var s struct {
+		Lag struct {
+			P99 int64 `json:"p99_ns"`
+		}
 		All struct {
 			Planned, OK, Fail, Info, Missed int
+			Errors                          map[string]int
 			Latency                         struct {
 				P90 int64 `json:"p90_ns"`
 				P95 int64 `json:"p95_ns"`
@@ -137,6 +141,7 @@ func gauntletReport(_ string, _ job, out []byte) (result, error) {
 		err = fmt.Errorf("%d planned requests, but %d ended", a.Planned, a.OK+a.Fail+a.Info+a.Missed)
 	}
 	return result{
+		text: fmt.Sprintf("not ok: %v; send lag p99 %v", a.Errors, time.Duration(s.Lag.P99)),
 		sent: a.Planned - a.Missed, dropped: a.Missed, bad: 1 - float64(a.OK)/float64(a.Planned), failed: a.Fail + a.Info,
 		p90: time.Duration(a.Latency.P90), p95: time.Duration(a.Latency.P95), p99: time.Duration(a.Latency.P99),
 	}, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 
+	"gauntlet/targetapp/autoscaler"
 	"gauntlet/targetapp/check"
 	"gauntlet/targetapp/logs"
 	"gauntlet/targetapp/seed"
@@ -15,7 +16,7 @@ import (
 )
 
 // ErrUsage says that the role or its arguments are wrong.
-var ErrUsage = errors.New("usage: app web | app worker | app seed | app dead [replay] | app check URL")
+var ErrUsage = errors.New("usage: app web | app worker | app autoscaler | app seed | app dead [replay] | app check URL")
 
 // memoryLimit is what the collector aims to stay under, in bytes of Go heap and stacks; RSS stays below 64 MiB.
 const memoryLimit = 44 << 20
@@ -38,6 +39,8 @@ func Main(ctx context.Context, args []string, env func(string) string) error {
 			debug.SetMemoryLimit(memoryLimit)
 		}
 		return worker.Run(ctx, env, log)
+	case args[0] == "autoscaler" && len(args) == 1:
+		return autoscaler.Run(ctx, env, log)
 	case args[0] == "dead" && len(args) <= 2 && (len(args) == 1 || args[1] == "replay"):
 		return worker.Laid(ctx, env, len(args) == 2, os.Stdout)
 	case args[0] == "seed" && len(args) == 1:

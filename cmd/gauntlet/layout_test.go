@@ -42,7 +42,7 @@ var onlyIn = map[string][]string{
 	"github.com/docker/docker":          {"chaos/docker", "chaos/chaostest", "compose"},
 	"github.com/tsenart/vegeta":         {"loadgen"},
 	"github.com/spf13/cobra":            {"cmd/gauntlet"},
-	"gopkg.in/yaml.v3":                  {"experiments/spec", "compose"},
+	"gopkg.in/yaml.v3":                  {"experiments/spec", "compose", "targetapp/autoscaler"},
 	"github.com/prometheus/client_":     {"targetapp", "experiments/probe", "experiments/monitor"},
 	"github.com/prometheus/prometheus":  {"experiments/monitor"},
 	"github.com/anishathalye/porcupine": {"experiments/score"},

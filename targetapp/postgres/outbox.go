@@ -25,7 +25,8 @@ const (
 	takeSQL = `update outbox set taken = now() where id in (
  select id from outbox where taken is null or taken < now() - interval '5 seconds' order by id limit $1 for update skip locked)
  returning id, kind, ref, made`
-	dropSQL = `delete from outbox where id = any($1)`
+	waitingSQL = `select count(*) from outbox`
+	dropSQL    = `delete from outbox where id = any($1)`
 	// effectSQL only counts for a job that had its effect, but waits for the synchronous standby all the same: the first
 	// attempt may have committed on the primary only. xmax is 0 in a row that was just made.
 	effectSQL      = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) on conflict (job) do update set deliveries = effects.deliveries + 1 returning xmax = 0`
@@ -57,6 +58,15 @@ func (o *Outbox) Take(ctx context.Context, n int) ([]Job, error) {
 		return pgx.CollectRows(rows, pgx.RowToStructByPos[Job])
 	})
 	return jobs, err
+}
+
+// Waiting is how many jobs no broker has taken over yet.
+func (o *Outbox) Waiting(ctx context.Context) (int, error) {
+	n, _, err := write(ctx, o.Router, true, func(ctx context.Context, c *pgxpool.Conn) (n int, err error) {
+		err = c.QueryRow(ctx, waitingSQL).Scan(&n)
+		return n, err
+	})
+	return n, err
 }
 
 // Drop removes jobs that the broker has.

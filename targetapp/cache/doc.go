@@ -9,4 +9,7 @@
 //
 // A cold key is fetched by one reader per web node ("single flight"), the others wait for it. The naive variant has none of this:
 // it deletes on write, every reader that misses goes to the database, and a lost cache node moves nearly every key.
+//
+// There are two other ways to write. Write-through also renews the entry within the request of the write. Write-back acknowledges a post
+// when a cache node has it, and brings it into the database later: what a node that dies had not handed over is lost.
 package cache

@@ -24,6 +24,9 @@ func (s *Store) Reads() (hits, misses int64) {
 	return s.counts.hits.Load() + s.counts.stale.Load(), s.counts.misses.Load()
 }
 
+// Loads are the fetches from the database since the start to fill the cache.
+func (s *Store) Loads() int64 { return s.counts.loads.Load() }
+
 // Describe implements prometheus.Collector.
 func (s *Store) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descReads, descLoads, descErrs, descPass, descOpen} {

@@ -26,9 +26,13 @@ type Registers struct {
 	Source RegisterSource
 }
 
-// SetRegister writes and marks the entry outdated, also if it cannot be known whether the value was written.
+// SetRegister writes and marks the entry outdated, also if it cannot be known whether the value was written. With WriteThrough the
+// entry is renewed instead.
 func (r Registers) SetRegister(ctx context.Context, key, value int64) (postgres.Where, error) {
 	at, err := r.Source.SetRegister(ctx, key, value)
+	if err == nil && renew(ctx, r.Store, registerKey(key), registerFresh, at.Seen, false, r.load(key)) {
+		return at, nil
+	}
 	if !errors.Is(err, postgres.ErrNoEffect) {
 		r.Store.outdate(ctx, registerKey(key), at.Seen)
 	}
@@ -37,10 +41,13 @@ func (r Registers) SetRegister(ctx context.Context, key, value int64) (postgres.
 
 // Register reads from the cache if that shows what the session has seen.
 func (r Registers) Register(ctx context.Context, seen postgres.LSN, key int64) (int64, postgres.Where, error) {
-	load := func(ctx context.Context, seen postgres.LSN) (int64, postgres.Where, error) {
+	return read(ctx, r.Store, registerKey(key), registerFresh, seen, r.load(key))
+}
+
+func (r Registers) load(key int64) loader[int64] {
+	return func(ctx context.Context, seen postgres.LSN) (int64, postgres.Where, error) {
 		return r.Source.Register(ctx, seen, key)
 	}
-	return read(ctx, r.Store, registerKey(key), registerFresh, seen, load)
 }
 
 // CurrentRegister does not ask the cache.

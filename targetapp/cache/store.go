@@ -61,6 +61,8 @@ type Store struct {
 	Source
 	nodes   Nodes
 	naive   bool
+	through bool  // writes bring what they wrote into the cache
+	back    *Back // takes posts before the database does; nil: nobody does
 	breaker breaker.Breaker
 	flights singleflight.Group
 	renew   sync.WaitGroup
@@ -82,17 +84,29 @@ func (s *Store) Feed(ctx context.Context, seen postgres.LSN) ([]postgres.Post, p
 
 // Post returns one post.
 func (s *Store) Post(ctx context.Context, seen postgres.LSN, id int64) (postgres.Post, postgres.Where, error) {
-	load := func(ctx context.Context, seen postgres.LSN) (postgres.Post, postgres.Where, error) {
-		return s.Source.Post(ctx, seen, id)
-	}
-	return read(ctx, s, "post:"+strconv.FormatInt(id, 10), postFresh, seen, load)
+	return read(ctx, s, postKey(id), postFresh, seen, s.loadPost(id))
 }
 
-// AddPost writes a post and marks the feed outdated, also if it cannot be known whether the post was written.
+func (s *Store) loadPost(id int64) loader[postgres.Post] {
+	return func(ctx context.Context, seen postgres.LSN) (postgres.Post, postgres.Where, error) {
+		return s.Source.Post(ctx, seen, id)
+	}
+}
+
+func postKey(id int64) string { return "post:" + strconv.FormatInt(id, 10) }
+
+// AddPost writes a post and marks the feed outdated, also if it cannot be known whether the post was written. With WriteThrough the
+// post itself is in the cache then, with WriteBack only there.
 func (s *Store) AddPost(ctx context.Context, p postgres.NewPost) (int64, postgres.Where, error) {
+	if s.back != nil {
+		return s.back.add(ctx, p)
+	}
 	id, at, err := s.Source.AddPost(ctx, p)
 	if !errors.Is(err, postgres.ErrNoEffect) {
 		s.outdate(ctx, "feed", at.Seen)
+	}
+	if err == nil {
+		renew(ctx, s, postKey(id), postFresh, at.Seen, true, s.loadPost(id))
 	}
 	return id, at, err
 }

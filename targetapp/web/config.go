@@ -39,6 +39,7 @@ type Config struct {
 
 	Cache      map[string]string // APP_CACHE, nodes as name=host:port with commas; none: no cache
 	CacheNaive bool              // APP_CACHE_NAIVE: without guards against stampedes, default false
+	CacheWrite string            // APP_CACHE_WRITE: WriteAside, the default, WriteThrough or WriteBack
 }
 
 // ReadConfig reads the configuration from the environment and reports all mistakes at once.
@@ -62,7 +63,7 @@ func ReadConfig(env func(string) string) (Config, error) {
 		}
 	}
 	errs = append(errs, boolean(env, "APP_IDEMPOTENT", &c.Idempotent), boolean(env, "APP_CACHE_NAIVE", &c.CacheNaive), boolean(env, "APP_JOBS", &c.Jobs), boolean(env, "APP_STALE_READS", &c.StaleReads))
-	errs = append(errs, c.readSessions(env), c.readCache(env("APP_CACHE")))
+	errs = append(errs, c.readSessions(env), c.readCache(env("APP_CACHE")), c.readCacheWrite(env("APP_CACHE_WRITE")))
 	return c, errors.Join(errs...)
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 )
 
 // parts are what a web node is built from, as its configuration says.
@@ -21,8 +22,10 @@ type parts struct {
 	store     Store
 	registers Registers
 	sessions  Sessions
-	jobs      Jobs                        // nil: none are made
-	reads     func() (hits, misses int64) // of the cache; nil: there is none
+	jobs      Jobs                          // nil: none are made
+	reads     func() (hits, misses int64)   // of the cache; nil: there is none
+	loads     func() int64                  // of the cache, from the database
+	beside    []func(context.Context) error // run while there are requests
 	metrics   []prometheus.Collector
 	checks    []func(context.Context) error // of what the node cannot be ready without
 	closers   []func() error                // in the order in which they were opened
@@ -43,18 +46,34 @@ func open(cfg Config, log *slog.Logger) (*parts, error) {
 		p.jobs = &postgres.Outbox{Router: p.router, App: cfg.Name}
 	}
 	if len(cfg.Cache) > 0 {
-		p.cached(cfg)
+		p.cached(cfg, store)
 	}
 	return p, p.openSessions(cfg)
 }
 
 // cached puts the cache in front of the database.
-func (p *parts) cached(cfg Config) {
+func (p *parts) cached(cfg Config, late cache.Sink) {
 	ring := cache.NewRing(cfg.Cache, cfg.CacheNaive)
 	store := cache.New(p.store, ring, cfg.CacheNaive)
-	p.store, p.reads, p.registers = store, store.Reads, cache.Registers{Store: store, Source: p.registers}
+	p.store, p.reads, p.loads, p.registers = store, store.Reads, store.Loads, cache.Registers{Store: store, Source: p.registers}
+	switch cfg.CacheWrite {
+	case WriteThrough:
+		store.WriteThrough()
+	case WriteBack:
+		p.beside = append(p.beside, store.WriteBack(ring, late).Run)
+	}
 	p.metrics = append(p.metrics, store)
 	p.closers = append(p.closers, ring.Close, func() error { store.Close(); return nil })
+}
+
+// watch runs what goes on beside requests, until ctx ends.
+func (p *parts) watch(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return p.router.Run(ctx) })
+	for _, run := range p.beside {
+		g.Go(func() error { return run(ctx) })
+	}
+	return g.Wait()
 }
 
 // openSessions makes the place where sessions live.

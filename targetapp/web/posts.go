@@ -82,7 +82,9 @@ func (s *Server) addPost(w http.ResponseWriter, r *http.Request) {
 		s.broken(w, r, user, err)
 		return
 	}
-	w.Header().Set(seenHeader, at.Seen.String())
+	if at.Seen > 0 { // a post that only the cache has stands nowhere in the log
+		w.Header().Set(seenHeader, at.Seen.String())
+	}
 	answer(w, http.StatusCreated, created{id, op})
 }
 

@@ -40,9 +40,9 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	s := New(cfg.Name, parts.store, parts.router, parts.sessions, log)
 	s.metrics.registry.MustRegister(parts.metrics...)
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
-	s.cacheReads = parts.reads
+	s.cacheReads, s.cacheLoads = parts.reads, parts.loads
 	s.withRegisters(parts.registers)
-	return serve(ctx, l, s, parts.router.Run)
+	return serve(ctx, l, s, parts.watch)
 }
 
 // serve answers on l until ctx ends. Checks of the databases (watch) go on until the last request is answered.

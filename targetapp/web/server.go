@@ -65,6 +65,7 @@ type Server struct {
 	draining atomic.Bool
 
 	cacheReads func() (hits, misses int64) // nil: there is no cache
+	cacheLoads func() int64                // fetches from the database to fill it
 }
 
 // New returns the handler of the web node name.

@@ -49,7 +49,7 @@ func (s *Server) route(w http.ResponseWriter, _ *http.Request) {
 	}
 	if s.cacheReads != nil {
 		hits, misses := s.cacheReads()
-		says["cache"] = map[string]int64{"hits": hits, "misses": misses}
+		says["cache"] = map[string]int64{"hits": hits, "misses": misses, "loads": s.cacheLoads()}
 	}
 	answer(w, http.StatusOK, says)
 }

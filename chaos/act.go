@@ -21,7 +21,10 @@ func CarryOut(ctx context.Context, rt Runtime, id string, actions []Action, seri
 	effects, errs := make([]Effect, len(actions)), make([]error, len(actions))
 	if serial {
 		for i, a := range actions {
-			if effects[i], errs[i] = rt.Do(ctx, a.Target, id, a.Do); errs[i] != nil {
+			if effects[i], errs[i] = rt.Do(ctx, a.Target, id, a.Do); errs[i] == nil && i+1 < len(actions) {
+				errs[i] = sleep(ctx, a.Do.Pause)
+			}
+			if errs[i] != nil {
 				actions = actions[:i+1]
 				break
 			}

@@ -13,6 +13,7 @@ type Event struct {
 	Action    string    // die, start, pause, unpause, oom, destroy
 	At        time.Time // on this process's clock
 	ExitCode  int       // of die
+	ScaledBy  string    // which autoscaler of the project made the container, "" for none: those come and go by themselves
 }
 
 // Watcher is a Runtime that reports events.

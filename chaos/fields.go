@@ -16,8 +16,13 @@ func (s *Stop) Fields() []Field { return []Field{timeout(&s.Timeout)} }
 // Fields is timeout.
 func (r *Restart) Fields() []Field { return []Field{timeout(&r.Timeout)} }
 
-// Fields is timeout.
-func (r *Roll) Fields() []Field { return []Field{timeout(&r.Timeout)} }
+// Fields are timeout and pause.
+func (r *Roll) Fields() []Field {
+	return []Field{
+		timeout(&r.Timeout),
+		{Name: "pause", Unit: UnitTime, Doc: "how long each is given to serve again before the next one is restarted, up to 1m", Value: &r.Pause},
+	}
+}
 
 // Fields are signal and process.
 func (s *Signal) Fields() []Field {

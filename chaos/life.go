@@ -94,23 +94,30 @@ func (r *Restart) Plan(_ Scene, on []Container) ([]Action, error) {
 	return each(on, Op{Verb: VerbRestart, Timeout: r.Timeout}, start), nil
 }
 
-// Roll restarts the targets one after the other, as a rolling deployment does: the next one when the last one runs again.
+// Roll restarts the targets one after the other, as a rolling deployment does: the next one when the last one has run again for Pause.
+// That it runs does not mean that it serves, nor that a load balancer has seen it.
 type Roll struct {
 	Timeout time.Duration // how long each process may take to end by itself, 1 s to 1 min
+	Pause   time.Duration // how long each is given to serve again, 0 to 1 min
 }
 
 // Kind is "roll".
 func (*Roll) Kind() string { return "roll" }
 
-// Check refuses a timeout outside of 1 s to 1 min.
-func (r *Roll) Check() error { return checkTimeout("roll", r.Timeout) }
+// Check refuses a timeout outside of 1 s to 1 min, and a longer pause.
+func (r *Roll) Check() error {
+	if r.Pause < 0 || r.Pause > time.Minute {
+		return fmt.Errorf("%w: roll: pause %s: write 0s to 1m", ErrBadStep, r.Pause)
+	}
+	return checkTimeout("roll", r.Timeout)
+}
 
 // Settles is the timeout: until then the process may still be ending.
 func (r *Roll) Settles() time.Duration { return r.Timeout }
 
 // Plan restarts each target, in the order of their names.
 func (r *Roll) Plan(_ Scene, on []Container) ([]Action, error) {
-	return each(on, Op{Verb: VerbRestart, Timeout: r.Timeout}, start), nil
+	return each(on, Op{Verb: VerbRestart, Timeout: r.Timeout, Pause: r.Pause}, start), nil
 }
 
 func checkTimeout(kind string, d time.Duration) error {

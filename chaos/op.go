@@ -11,6 +11,7 @@ type Op struct {
 	Verb Verb `json:"verb"`
 
 	Timeout  time.Duration `json:"timeout,omitempty"`  // of VerbStop: until SIGKILL
+	Pause    time.Duration `json:"pause,omitempty"`    // after it, before the next one of a series
 	Signal   string        `json:"signal,omitempty"`   // of VerbSignal: its name, such as SIGHUP
 	Process  string        `json:"process,omitempty"`  // of VerbSignal: command name inside the container; "" is the first process
 	Snapshot string        `json:"snapshot,omitempty"` // of VerbCreate: how to make the container again, in the runtime's own words

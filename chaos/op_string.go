@@ -23,6 +23,9 @@ func (a Action) String() string {
 func (o Op) String() string {
 	switch o.Verb {
 	case VerbStop, VerbRestart:
+		if o.Pause > 0 {
+			return fmt.Sprintf("%s within %s, then wait %s", o.Verb, o.Timeout, o.Pause)
+		}
 		return fmt.Sprintf("%s within %s", o.Verb, o.Timeout)
 	case VerbSignal:
 		return fmt.Sprintf("send %s to %s", o.Signal, orWord(o.Process, "its first process"))

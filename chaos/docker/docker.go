@@ -19,6 +19,7 @@ const (
 	labelNumber   = "com.docker.compose.container-number"
 	labelOneOff   = "com.docker.compose.oneoff"
 	labelTier     = "gauntlet.tier"
+	labelScaled   = "gauntlet.scaled" // on what an autoscaler of the project made: who made it
 	labelRegion   = "gauntlet.region"
 	labelInternal = "gauntlet.internal" // Gauntlet's own: never a target; the value is its role
 	labelOwner    = "gauntlet.owner"

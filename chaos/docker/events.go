@@ -81,7 +81,7 @@ func (r *Runtime) event(ctx context.Context, m events.Message, names map[string]
 		code = 0 // only die has one
 	}
 	return chaos.Event{
-		Container: names[m.Actor.ID], ID: m.Actor.ID, Action: string(m.Action),
+		Container: names[m.Actor.ID], ID: m.Actor.ID, Action: string(m.Action), ScaledBy: at[labelScaled],
 		At: r.clock.local(time.Unix(0, m.TimeNano)), ExitCode: code,
 	}
 }

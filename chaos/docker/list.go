@@ -148,14 +148,17 @@ func stateOf(s *container.State) chaos.State {
 	return chaos.Exited
 }
 
-// nameAll gives each container the name that people read: its service, with "-index" only if the service has several.
+// nameAll gives each container the name that people read: its service, with "-index" only if the service has several. One that an
+// autoscaler made always has its index and does not count: it comes and goes, and the others keep their names.
 func nameAll(all []chaos.Container) {
 	count := map[string]int{}
 	for _, c := range all {
-		count[c.Service]++
+		if c.Labels[labelScaled] == "" {
+			count[c.Service]++
+		}
 	}
 	for i, c := range all {
-		if count[c.Service] > 1 {
+		if count[c.Service] > 1 || c.Labels[labelScaled] != "" {
 			all[i].Name = numbered(c.Service, strconv.Itoa(c.Index))
 		}
 	}

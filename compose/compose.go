@@ -9,6 +9,7 @@ const (
 	LabelReady   = "gauntlet.ready"   // how to ask for readiness: "http 8080 /ready", "postgres 5432", "redis 6379", "exit"
 	LabelMetrics = "gauntlet.metrics" // where Prometheus metrics are, such as "8080 /metrics"
 	LabelOwner   = "gauntlet.owner"   // "gauntlet" on all that Gauntlet started
+	LabelScaled  = "gauntlet.scaled"  // on containers that an autoscaler of the topology made: who made them
 )
 
 // Topology is an architecture that Gauntlet can start.

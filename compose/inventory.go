@@ -30,7 +30,9 @@ func (s *Stack) all(ctx context.Context) ([]Container, error) {
 	}
 	replicas := map[string]int{}
 	for _, c := range found {
-		replicas[c.Labels[labelService]]++
+		if c.Labels[LabelScaled] == "" {
+			replicas[c.Labels[labelService]]++
+		}
 	}
 	var out []Container
 	for _, c := range found {
@@ -40,7 +42,8 @@ func (s *Stack) all(ctx context.Context) ([]Container, error) {
 	return out, nil
 }
 
-// describe reads a container's labels and ports. Its name is the service's if that has one container only.
+// describe reads a container's labels and ports. Its name is the service's if that has one container only; what an autoscaler made
+// has its number in its name and changes nobody else's, since it comes and goes.
 func describe(c container.Summary, replicas int) Container {
 	index, _ := strconv.Atoi(c.Labels[labelNumber])
 	out := Container{
@@ -48,7 +51,7 @@ func describe(c container.Summary, replicas int) Container {
 		Tier: c.Labels[LabelTier], Region: c.Labels[LabelRegion], Probe: c.Labels[LabelProbe], Ready: c.Labels[LabelReady], Metrics: c.Labels[LabelMetrics],
 		Ports: map[int]string{},
 	}
-	if replicas > 1 {
+	if replicas > 1 || c.Labels[LabelScaled] != "" {
 		out.Name = fmt.Sprintf("%s-%d", out.Service, index)
 	}
 	for _, p := range c.Ports {

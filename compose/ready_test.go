@@ -84,4 +84,8 @@ func TestDescribe(t *testing.T) {
 			t.Errorf("ports %v, want 8080 at 127.0.0.1:18021 only", got.Ports)
 		}
 	}
+	c.Labels[LabelScaled] = "autoscaler"
+	if got := describe(c, 1); got.Name != "web-2" {
+		t.Errorf("what an autoscaler made is called %s, want web-2: it is not the service's one container", got.Name)
+	}
 }

@@ -100,6 +100,7 @@ type EngineEvent struct {
 	Action    string        `json:"action"` // die, start, pause, unpause, oom, destroy
 	At        time.Duration `json:"at_ns"`
 	ExitCode  int           `json:"exit_code,omitempty"`
+	ScaledBy  string        `json:"scaled_by,omitempty"` // which autoscaler of the topology made the container: it comes and goes by itself
 }
 
 // ReadBack is what one node held after the heal: the ids of all writes of this run.

@@ -19,6 +19,8 @@ const (
 	LSNDistance       = "lsn_distance"       // bytes of WAL between primary and replica
 	QueueDepth        = "queue_depth"        // messages that wait in a queue of the broker, or jobs in the outbox (target "outbox")
 	QueueAge          = "queue_age"          // seconds, age of the oldest job in the outbox
+	JobAge            = "job_age"            // seconds, age of the oldest write whose job has had no effect yet, wherever the job is: in the outbox, in the broker or in a worker's hands; 0: all are done
+	CacheLoads        = "cache_loads"        // once a second for each web node: its fetches from the database, per second, to fill the cache
 	CacheHits         = "cache_hits"         // once a second for each web node: share in [0,1] of its reads of the cache that were answered by it
 	WebCPU            = "web_cpu"            // once a second for each web node: share in [0,1] of the processors that it may use
 	ContainerCPU      = "container_cpu"      // every 5 s for each container: processors, mean since the last answer
@@ -31,7 +33,7 @@ const (
 
 // Units maps each metric to its unit.
 var Units = map[string]string{
-	ReplicationLag: "seconds", HeartbeatAge: "seconds", LSNDistance: "bytes", QueueDepth: "messages", QueueAge: "seconds", CacheHits: "ratio", WebCPU: "ratio",
+	ReplicationLag: "seconds", HeartbeatAge: "seconds", LSNDistance: "bytes", QueueDepth: "messages", QueueAge: "seconds", JobAge: "seconds", CacheLoads: "per second", CacheHits: "ratio", WebCPU: "ratio",
 	ContainerCPU: "processors", ContainerMemory: "bytes", ContainerReceived: "bytes per second", ContainerSent: "bytes per second", Answers: "bool", Coverage: "ratio",
 }
 

@@ -136,13 +136,15 @@ func (q *queues) saw(node string, depth map[string]int, s span, err error) {
 	}
 }
 
-// outboxReader counts the jobs in the outbox on its node while that node is primary.
+// outboxReader counts the jobs in the outbox on its node while that node is primary, and once a second looks for the oldest job that
+// is not done.
 type outboxReader struct {
 	*db
 	*session
 	node  string
 	count int64
 	age   float64
+	jobs  undone
 }
 
 const outboxSQL = `select count(*), greatest(0, coalesce(extract(epoch from clock_timestamp() - min(made)), 0))::float8 from outbox`
@@ -152,7 +154,10 @@ func (a *outboxReader) ask(ctx context.Context) error {
 		a.db.close()
 		return errIdle
 	}
-	return a.row(ctx, outboxSQL, nil, []any{&a.count, &a.age})
+	if err := a.row(ctx, outboxSQL, nil, []any{&a.count, &a.age}); err != nil {
+		return err
+	}
+	return a.jobs.ask(ctx, a.session.clock.now(), a.row)
 }
 
 func (a *outboxReader) tell(s span, err error) {
@@ -166,4 +171,5 @@ func (a *outboxReader) tell(s span, err error) {
 	}
 	a.out.point(depth)
 	a.out.point(age)
+	a.jobs.tell(a.out, s, err)
 }

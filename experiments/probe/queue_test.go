@@ -50,7 +50,7 @@ func TestShareOfHitsIsToldOnceASecond(t *testing.T) {
 		{4100 * time.Millisecond, 5, 5, 2, 0}, // it started anew
 		{5100 * time.Millisecond, 6, 5, 3, 1},
 	} {
-		h.saw(cacheReads{c.hits, c.misses}, at(c.at))
+		h.saw(cacheReads{Hits: c.hits, Misses: c.misses}, at(c.at))
 		if len(*got) != c.points || c.points > 0 && (*got)[c.points-1].Value != c.last {
 			t.Fatalf("after %s: points %+v, want %d, the last of %g", c.at, *got, c.points, c.last)
 		}

@@ -11,7 +11,7 @@ func (s *session) webPollers(e Endpoint) ([]poller, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &routeAsker{httpNode: node, route: watchFor(s.out, Route, e.Name), hits: hitRatio{target: e.Name, out: s.out}, cpu: cpuShare{target: e.Name, out: s.out}, health: health{target: e.Name, out: s.out}}
+	a := &routeAsker{httpNode: node, route: watchFor(s.out, Route, e.Name), hits: hitRatio{target: e.Name, out: s.out}, loads: loadRate{target: e.Name, out: s.out}, cpu: cpuShare{target: e.Name, out: s.out}, health: health{target: e.Name, out: s.out}}
 	return []poller{{name: "route " + e.Name, every: stateEvery, limit: askLimit, asker: a}}, nil
 }
 
@@ -21,6 +21,7 @@ type routeAsker struct {
 	health health
 	now    routeAnswer
 	hits   hitRatio
+	loads  loadRate
 	cpu    cpuShare
 }
 
@@ -34,6 +35,7 @@ type routeAnswer struct {
 type cacheReads struct {
 	Hits   int64 `json:"hits"`
 	Misses int64 `json:"misses"`
+	Loads  int64 `json:"loads"` // fetches from the database to fill it
 }
 
 func (a *routeAsker) ask(ctx context.Context) error {
@@ -50,6 +52,7 @@ func (a *routeAsker) tell(s span, err error) {
 	a.route.saw(a.now.Primary, s)
 	if a.now.Cache != nil {
 		a.hits.saw(*a.now.Cache, s)
+		a.loads.saw(a.now.Cache.Loads, s)
 	}
 	if a.now.CPU != nil {
 		a.cpu.saw(*a.now.CPU, s)
@@ -92,6 +95,21 @@ func (h *hitRatio) saw(now cacheReads, s span) {
 	hits, misses := now.Hits-before.Hits, now.Misses-before.Misses
 	if ok && hits >= 0 && misses >= 0 && hits+misses > 0 {
 		h.out.point(Point{Metric: CacheHits, Target: h.target, At: s.ended, Value: float64(hits) / float64(hits+misses)})
+	}
+}
+
+// loadRate tells once a second how often the node has asked the database to fill the cache, per second. A second in which it started
+// anew has no rate.
+type loadRate struct {
+	target string
+	out    *emitter
+	kept   secondly[int64]
+}
+
+func (l *loadRate) saw(now int64, s span) {
+	before, over, ok := l.kept.take(now, s)
+	if ok && now >= before {
+		l.out.point(Point{Metric: CacheLoads, Target: l.target, At: s.ended, Value: float64(now-before) / over.Seconds()})
 	}
 }
 

@@ -104,7 +104,7 @@ func (r *recorder) window(w chaos.Window) {
 }
 
 func (r *recorder) engine(e chaos.Event) {
-	r.Engine(history.EngineEvent{Container: e.Container, Action: e.Action, At: e.At.Sub(r.origin), ExitCode: e.ExitCode})
+	r.Engine(history.EngineEvent{Container: e.Container, Action: e.Action, At: e.At.Sub(r.origin), ExitCode: e.ExitCode, ScaledBy: e.ScaledBy})
 }
 
 // sentence says in words what became of a fault.

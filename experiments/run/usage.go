@@ -20,8 +20,10 @@ func (r *runner) usage(ctx context.Context, rec *recorder) {
 	tick := time.NewTicker(usageEvery)
 	defer tick.Stop()
 	last := map[string]compose.Usage{}
+	on := r.on
 	for {
-		r.askUsage(ctx, rec, last)
+		on = r.present(ctx, on)
+		r.askUsage(ctx, rec, on, last)
 		select {
 		case <-ctx.Done():
 			return
@@ -30,12 +32,30 @@ func (r *runner) usage(ctx context.Context, rec *recorder) {
 	}
 }
 
+// inventory is a stack whose containers may come and go while it runs; compose.Stack is one.
+type inventory interface {
+	Inventory(ctx context.Context) ([]compose.Container, error)
+}
+
+// present are the containers that are there now, with those that an autoscaler made; those of before where that can't be told.
+func (r *runner) present(ctx context.Context, before []compose.Container) []compose.Container {
+	s, ok := r.stack.(inventory)
+	if !ok {
+		return before
+	}
+	now, err := s.Inventory(ctx)
+	if err != nil {
+		return before
+	}
+	return now
+}
+
 // askUsage asks all containers once, a few at a time. last is what they said before.
-func (r *runner) askUsage(ctx context.Context, rec *recorder, last map[string]compose.Usage) {
+func (r *runner) askUsage(ctx context.Context, rec *recorder, on []compose.Container, last map[string]compose.Usage) {
 	var mu sync.Mutex
 	var asking sync.WaitGroup
 	places := make(chan struct{}, usageAsks)
-	for _, c := range r.on {
+	for _, c := range on {
 		places <- struct{}{}
 		asking.Go(func() {
 			defer func() { <-places }()

@@ -3,6 +3,7 @@ package score
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/probe"
@@ -20,11 +21,24 @@ type backlog struct {
 	now   map[string]float64 // by queue, as last read
 	depth float64            // most that waited at one time
 	age   float64            // seconds, highest age of the oldest job in the outbox
+
+	undone  float64 // seconds, highest age of the oldest write whose job was not done
+	ageRead bool    // somebody looked for it
+
+	peak  time.Duration // when depth was reached
+	drain time.Duration // from then until few jobs waited; negative while they have not
 }
 
+// fewJobs is how many may wait when a backlog counts as worked off: the rule by which workers are taken away again.
+const fewJobs = 100
+
 func (b *backlog) add(pt probe.Point) {
-	if pt.Metric == probe.QueueAge {
+	switch pt.Metric {
+	case probe.QueueAge:
 		b.age = max(b.age, pt.Value)
+		return
+	case probe.JobAge:
+		b.undone, b.ageRead = max(b.undone, pt.Value), true
 		return
 	}
 	if b.now == nil {
@@ -34,6 +48,12 @@ func (b *backlog) add(pt probe.Point) {
 	sum := 0.0
 	for _, n := range b.now {
 		sum += n
+	}
+	if sum > b.depth {
+		b.peak, b.drain = pt.At, -1
+	}
+	if sum < fewJobs && b.drain < 0 {
+		b.drain = pt.At - b.peak
 	}
 	b.known, b.depth = true, max(b.depth, sum)
 }
@@ -54,6 +74,9 @@ func pressurePart(h *history.History, pt points) Part {
 	if queue {
 		p.press(pt.queue.known, noQueue, pt.queue.depth, depthThreshold, fmt.Sprintf("up to %.0f jobs waited", pt.queue.depth))
 		p.press(pt.queue.known, noQueue, pt.queue.age, ageThreshold, fmt.Sprintf("a job was in the outbox for up to %.1f s", pt.queue.age))
+		if pt.queue.ageRead { // recordings of before know only the outbox
+			p.press(true, "", pt.queue.undone, ageThreshold, fmt.Sprintf("a job was not done for up to %.1f s", pt.queue.undone))
+		}
 	}
 	if busy, ok := pt.webCPU(); ok && p.Applicable && cpuUtility(busy) < p.Utility.Value {
 		p.Utility, p.X, p.Threshold, p.Quantity = exactly(cpuUtility(busy)), busy, cpuThreshold, fmt.Sprintf("the busiest web node used %.0f %% of its processors", 100*busy)

@@ -152,12 +152,16 @@ func stateAt(changes []probe.Change, what, target string, t time.Duration) strin
 	return state
 }
 
-// strangers are engine events that no fault explains: somebody else disturbed the topology.
+// strangers are engine events that no fault explains: somebody else disturbed the topology. What an autoscaler made comes and goes,
+// which is what the topology does and no disturbance.
 func strangers(h *history.History) []string {
 	var out []string
 	for _, ev := range h.Engine {
 		if i := slices.IndexFunc(h.Phases, func(p history.PhaseStart) bool { return p.Name == "down" }); i >= 0 && ev.At >= h.Phases[i].At {
 			continue // it was taken down
+		}
+		if ev.ScaledBy != "" {
+			continue
 		}
 		explained := slices.ContainsFunc(h.Faults, func(f history.Fault) bool {
 			return window(h, f).Explains(chaos.Event{Container: ev.Container, Action: ev.Action, At: h.Header.Origin.Add(ev.At)}, explainSlack)

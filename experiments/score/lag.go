@@ -24,7 +24,8 @@ type points struct {
 	answered []string        // targets that still answered while they were disturbed
 	silent   bool            // no poller said how well it could see
 	queue    backlog
-	cpu      map[string]*mean // share of the processors in use, by web node
+	cpu      map[string]*mean  // share of the processors in use, by web node
+	loads    map[int64]float64 // fetches from the database to fill the cache, by second
 	damage   []error
 }
 
@@ -45,7 +46,9 @@ func readPoints(h *history.History, sp span) points {
 		switch pt.Metric {
 		case probe.ReplicationLag:
 			p.lag(h, pt, back)
-		case probe.QueueDepth, probe.QueueAge:
+		case probe.CacheLoads:
+			p.loaded(pt)
+		case probe.QueueDepth, probe.QueueAge, probe.JobAge:
 			p.queue.add(pt)
 		case probe.WebCPU:
 			p.busy(pt)

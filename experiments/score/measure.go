@@ -39,7 +39,7 @@ func beside(m spec.Metric, h *history.History, p points) bool {
 	case m.Needs == spec.NeedsRegisters:
 		return h.Header.Registers == nil
 	}
-	return m.Name == "web_cpu" && len(p.cpu) == 0
+	return m.Name == "web_cpu" && len(p.cpu) == 0 || m.Name == "cache_loads" && len(p.loads) == 0
 }
 
 // measure finds the value of a metric. Where there is no evidence it is not known, and Why says so.
@@ -73,7 +73,9 @@ func measure(name, class string, h *history.History, b *book, p points, c *Card)
 			m.Why = "no web node said how busy it is"
 		}
 		return m
-	case "queue_depth", "queue_age":
+	case "cache_loads":
+		return m.ofLoads(p)
+	case "queue_depth", "queue_age", "job_age", "queue_drain":
 		return m.ofQueue(name, p)
 	case "illegal_registers", "missed_own_writes", "reads_gone_back", "staleness":
 		return m.ofRegisters(name, c.Consistency)
@@ -109,6 +111,10 @@ func (m Measure) ofAll(name string, b *book) Measure {
 	switch name {
 	case "lost_seconds":
 		m.Value = b.lostSeconds()
+	case "failed_requests":
+		for _, meter := range b.meters {
+			m.Value = m.Value.plus(meter.failed())
+		}
 	case "availability":
 		m.Value = availability(b.lostSeconds(), b.span)
 	case "outage", "longest_gap":
@@ -180,6 +186,8 @@ func (m *meter) measure(name string, sp span) Interval {
 		return m.longestOutage()
 	case "longest_gap":
 		return exactly(m.LongestGap.Seconds())
+	case "failed_requests":
+		return m.failed()
 	}
 	return exactly(latency(name, m.normal, m.judged).Seconds())
 }
@@ -294,18 +302,6 @@ func (m Measure) ofAlerts(name string, all []Alert) Measure {
 	}
 	if !m.Known {
 		m.Why = "no alert was due, or none could be judged"
-	}
-	return m
-}
-
-// ofQueue measures the backlog of jobs.
-func (m Measure) ofQueue(name string, p points) Measure {
-	m.Known, m.Value = p.queue.known, exactly(p.queue.depth)
-	if name == "queue_age" {
-		m.Value = exactly(p.queue.age)
-	}
-	if !m.Known {
-		m.Why = noQueue
 	}
 	return m
 }

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"strings"
 	"time"
 
 	"gauntlet/experiments/history"
@@ -25,7 +26,7 @@ func unnoticed(b *book, h *history.History) (seconds int, known bool) {
 		allUp := true
 		for ; next < len(checks) && checks[next].At < end; next++ {
 			c := checks[next]
-			if down[c.Target] = c.To != "UP"; c.At >= end-time.Second {
+			if down[c.Target] = c.To != "UP" && !outOfRotation(c.To); c.At >= end-time.Second {
 				allUp = allUp && !down[c.Target]
 			}
 		}
@@ -38,6 +39,10 @@ func unnoticed(b *book, h *history.History) (seconds int, known bool) {
 	}
 	return seconds, true
 }
+
+// outOfRotation says whether no health check speaks of the server: it is no server now, such as a place for one that an autoscaler may
+// add, or was taken out by hand.
+func outOfRotation(state string) bool { return state == "" || strings.HasPrefix(state, "MAINT") }
 
 // serverStates are the changes of what the load balancer says of its servers, in the order in which they were seen.
 func serverStates(h *history.History) []probe.Change {

@@ -14,6 +14,7 @@ func TestUnnoticedSeconds(t *testing.T) {
 	server := func(to string, at time.Duration) history.Event {
 		return history.Event{Change: &probe.Change{What: probe.Server, Target: "web/web1", To: to, At: at}}
 	}
+	spare := []history.Event{{Change: &probe.Change{What: probe.Server, Target: "web/scaled1", To: "MAINT (resolution)", At: time.Second}}}
 	for name, c := range map[string]struct {
 		changes []history.Event
 		want    float64
@@ -23,6 +24,7 @@ func TestUnnoticedSeconds(t *testing.T) {
 		"always up":             {[]history.Event{server("UP", time.Second)}, 5, true},
 		"down after 2 s":        {[]history.Event{server("UP", time.Second), server("DOWN", 23*time.Second), server("UP", 26*time.Second)}, 2, true},
 		"down all the time":     {[]history.Event{server("UP", time.Second), server("DOWN", 20*time.Second)}, 0, true},
+		"places for more":       {append([]history.Event{server("UP", time.Second)}, spare...), 5, true},
 		"down before, not then": {[]history.Event{server("DOWN", time.Second), server("UP", 15*time.Second)}, 5, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -157,24 +157,30 @@ func declareAll(ch *amqp.Channel, copies int) error {
 
 // Message is a job on its way. Attempt counts from 1.
 type Message struct {
-	ID      string
-	Body    []byte
-	Attempt int
+	ID        string
+	Body      []byte
+	Attempt   int
+	Published time.Time // of one that was delivered: when it was handed to the broker, to the millisecond; zero: not told
 }
 
-const attemptHeader = "x-attempt"
+// The protocol's own timestamp counts whole seconds.
+const attemptHeader, publishedHeader = "x-attempt", "x-published-ms"
 
 func (m Message) publishing() amqp.Publishing {
 	return amqp.Publishing{
 		DeliveryMode: amqp.Persistent, ContentType: "application/json", MessageId: m.ID, Body: m.Body, Timestamp: time.Now(),
-		Headers: amqp.Table{attemptHeader: int64(m.Attempt)},
+		Headers: amqp.Table{attemptHeader: int64(m.Attempt), publishedHeader: time.Now().UnixMilli()},
 	}
 }
 
 // message reads what was delivered; a header that is missing or odd is attempt 1.
 func message(d amqp.Delivery) Message {
 	n, _ := d.Headers[attemptHeader].(int64)
-	return Message{ID: d.MessageId, Body: d.Body, Attempt: max(1, int(n))}
+	m := Message{ID: d.MessageId, Body: d.Body, Attempt: max(1, int(n))}
+	if ms, ok := d.Headers[publishedHeader].(int64); ok {
+		m.Published = time.UnixMilli(ms)
+	}
+	return m
 }
 
 // Publisher publishes on a channel of its own. Use it from one goroutine.

@@ -43,6 +43,7 @@ func (w *worker) handle(ctx context.Context, m broker.Message) verdict {
 		w.warn(ctx, "a message is no job", errors.Join(err, jobs.ErrHopeless))
 		return verdict{outcome: "dead"}
 	}
+	w.observeWait(m)
 	first, err := w.doer.Do(ctx, j)
 	if err != nil {
 		w.warn(ctx, "job "+m.ID, err)
@@ -50,6 +51,13 @@ func (w *worker) handle(ctx context.Context, m broker.Message) verdict {
 		w.counts.age.Observe(time.Since(j.Made).Seconds())
 	}
 	return judge(m.Attempt, first, err)
+}
+
+// observeWait notes how long the broker had a job. One that was tried before has waited for its time to come.
+func (w *worker) observeWait(m broker.Message) {
+	if m.Attempt == 1 && !m.Published.IsZero() {
+		w.counts.wait.Observe(max(0, time.Since(m.Published).Seconds()))
+	}
 }
 
 // settle tells the broker. A job that shall be tried again is acknowledged only when the waiting queue has it.

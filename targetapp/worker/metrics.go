@@ -15,6 +15,7 @@ type counts struct {
 	relayed  prometheus.Counter
 	jobs     *prometheus.CounterVec
 	age      prometheus.Histogram
+	wait     prometheus.Histogram
 }
 
 func newCounts() *counts {
@@ -24,10 +25,11 @@ func newCounts() *counts {
 		jobs:     prometheus.NewCounterVec(prometheus.CounterOpts{Name: "app_jobs_total", Help: "Attempts by outcome: done, again (was done before), retry, dead."}, []string{"outcome"}),
 		age:      prometheus.NewHistogram(prometheus.HistogramOpts{Name: "app_job_age_seconds", Help: "Time from a job's making to its end.", Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300}}),
 	}
+	c.wait = prometheus.NewHistogram(prometheus.HistogramOpts{Name: "app_job_broker_wait_seconds", Help: "Time from when the broker was handed a job until it delivered it, of first attempts. As long as it delivers in order, that is the age of its oldest message at that moment.", Buckets: []float64{.005, .025, .1, .5, 1, 5, 10, 30, 60, 300}})
 	for _, outcome := range []string{"done", "again", "retry", "dead"} {
 		c.jobs.WithLabelValues(outcome)
 	}
-	c.registry.MustRegister(c.relayed, c.jobs, c.age, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	c.registry.MustRegister(c.relayed, c.jobs, c.age, c.wait, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return c
 }
 

@@ -100,7 +100,7 @@ func rerouted(changes []probe.Change, f history.Fault, name string) bound {
 	var last *probe.Change
 	nodes, there := map[string]bool{}, map[string]bool{}
 	for _, c := range changes {
-		if c.What != probe.Route {
+		if c.What != probe.Route || slices.Contains(f.On, c.Target) { // a web node that was hit itself can't follow
 			continue
 		}
 		nodes[c.Target] = true

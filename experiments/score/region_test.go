@@ -15,6 +15,7 @@ func TestStagesOfARegion(t *testing.T) {
 		{What: probe.Lease, Target: probe.Cluster, From: "?", To: "a", At: at(1)},
 		{What: probe.Role, Target: "db1", From: "?", To: "primary", At: at(1)},
 		{What: probe.Role, Target: "db3", From: "?", To: "replica", At: at(1)},
+		{What: probe.Route, Target: "web1", From: "?", To: "db1", At: at(1)},
 		{What: probe.Route, Target: "web3", From: "?", To: "db1", At: at(1)},
 		{What: probe.Role, Target: "db1", From: "primary", To: "?", At: at(20.1)},
 		{What: probe.Route, Target: "web3", From: "db1", To: "", At: at(20.3)},

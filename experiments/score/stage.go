@@ -101,7 +101,8 @@ func rerouted(changes []probe.Change, f history.Fault, name string) bound {
 	var last *probe.Change
 	nodes, there := map[string]bool{}, map[string]bool{}
 	for _, c := range changes {
-		if c.What == probe.Route && (!strings.Contains(c.Target, "/") || slices.Contains(f.On, c.To)) {
+		// A web node that was hit itself can't follow.
+		if c.What == probe.Route && !slices.Contains(f.On, c.Target) && (!strings.Contains(c.Target, "/") || slices.Contains(f.On, c.To)) {
 			nodes[c.Target] = true
 		}
 	}

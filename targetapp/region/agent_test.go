@@ -18,6 +18,8 @@ type fakePatroni struct {
 	leader  string // state of the leader, "" for none
 	standby any
 	patched int
+	stray   int64 // timeline of a replica beside the leader, which is on 2; 0: there is none
+	renewed int
 }
 
 func (f *fakePatroni) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -29,7 +31,13 @@ func (f *fakePatroni) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if f.standby != nil {
 			role = "standby_leader"
 		}
-		fmt.Fprintf(w, `{"members": [{"name": "db1", "role": %q, "state": %q}]}`, role, f.leader)
+		stray := ""
+		if f.stray > 0 {
+			stray = fmt.Sprintf(`, {"name": "db2", "role": "replica", "state": "running", "host": "127.0.0.1", "timeline": %d}`, f.stray)
+		}
+		fmt.Fprintf(w, `{"members": [{"name": "db1", "role": %q, "state": %q, "host": "10.0.0.9", "timeline": 2}%s]}`, role, f.leader, stray)
+	case r.URL.Path == "/reinitialize":
+		f.renewed++
 	case r.Method == http.MethodPatch:
 		var body map[string]any
 		_ = json.NewDecoder(r.Body).Decode(&body)
@@ -140,5 +148,27 @@ func TestReadConfig(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}
+	}
+}
+
+// A replica whose log went on where the other region's parted can't follow: it is made anew, once, and not when it is only late.
+func TestAReplicaThatStrayedIsRenewed(t *testing.T) {
+	dbs := &fakePatroni{leader: "running", standby: map[string]any{"host": "10.0.0.1"}, stray: 1}
+	a := testAgent(t, dbs)
+	a.note("b")
+	for range strayLimit - 1 {
+		a.steer(t.Context())
+	}
+	dbs.stray = 2
+	a.steer(t.Context())
+	dbs.stray = 1
+	if dbs.renewed != 0 {
+		t.Fatal("a replica that was only late was renewed")
+	}
+	for range 2 * strayLimit {
+		a.steer(t.Context())
+	}
+	if dbs.renewed != 1 {
+		t.Errorf("renewed %d times, want once", dbs.renewed)
 	}
 }

@@ -35,6 +35,8 @@ type agent struct {
 
 	free  time.Time // campaign: since when nobody was seen to have the lease; zero: somebody has it, or it is not known
 	wrote string    // steer: what was last logged
+
+	strayed map[string]int // steer: how many times in a row a member was seen on another timeline than its leader
 }
 
 // Run votes, and acts for its region if it has one, until ctx ends. It returns an error if the configuration is wrong or the port
@@ -172,10 +174,31 @@ func (a *agent) steer(ctx context.Context) {
 	case holds:
 		a.say(ctx, slog.LevelInfo, "this region may write", nil)
 	case other != "":
+		a.bringBack(ctx, c)
 		a.say(ctx, slog.LevelInfo, "this region follows region "+other, nil)
 	default:
 		a.say(ctx, slog.LevelWarn, "nobody is known to have the lease", nil)
 	}
+}
+
+// strayLimit is how many times in a row a member must be seen on a timeline that its leader has left. A member that only has to follow does
+// so within one or two.
+const strayLimit = 5
+
+// bringBack renews members that can't follow. When the region lost the lease, one of its replicas may have had more of its log than
+// the other region received; its own leader is rewound, but in a standby cluster Patroni 3.0 does not rewind replicas: they
+// would ask for ever for a log that nobody has.
+func (a *agent) bringBack(ctx context.Context, c cluster) {
+	seen := map[string]int{}
+	for _, host := range c.strayed {
+		if seen[host] = a.strayed[host] + 1; seen[host] < strayLimit {
+			continue
+		}
+		err := a.dbs.renew(ctx, host)
+		a.say(ctx, slog.LevelInfo, "database at "+host+" has a log that its leader has not: it is to copy the leader anew", err)
+		seen[host] = -2 * strayLimit // it takes some time
+	}
+	a.strayed = seen
 }
 
 // say logs what is new.

@@ -80,16 +80,17 @@ func (k *Keeper) Change(ctx context.Context, from Kept, to Map) (Kept, error) {
 
 func (k *Keeper) node() string { return k.Nodes[k.turn.Load()%uint64(len(k.Nodes))] }
 
-// ask asks one node after the other until one answers.
+// ask asks one node after the other, from the one that answered last, until one answers. Others who ask meanwhile go round by themselves.
 func (k *Keeper) ask(ctx context.Context, limit time.Duration, method string, query, form url.Values) (Kept, error) {
 	var errs []error
-	for range k.Nodes {
-		got, err := k.once(ctx, limit, k.node(), method, query, form)
+	first, nodes := k.turn.Load(), uint64(len(k.Nodes))
+	for i := range nodes {
+		got, err := k.once(ctx, limit, k.Nodes[(first+i)%nodes], method, query, form)
 		if err == nil || errors.Is(err, ErrNoMap) || errors.Is(err, ErrChanged) || errors.Is(err, ErrMap) {
+			k.turn.Store(first + i)
 			return got, err
 		}
 		errs = append(errs, err)
-		k.turn.Add(1)
 		if ctx.Err() != nil || form != nil && !unsent(err) { // a change may have been made, and a second try would find it changed
 			break
 		}

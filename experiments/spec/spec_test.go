@@ -140,7 +140,7 @@ func TestLoadFindsFilesAndTheCatalogue(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"primary-kil":         `did you mean "primary-kill"?`,
-		"nowhere/x.yaml":      "there are: database-partition, primary-kill, primary-pause, rolling-restart, slow-network, steady, web-crash",
+		"nowhere/x.yaml":      "there are: cache-flush, database-partition, primary-kill, primary-pause, rolling-restart, slow-network, steady, web-crash",
 		"workloads/reference": "neither a file nor in the catalogue",
 		"../primary-kill":     "neither a file nor in the catalogue",
 		"":                    "neither a file nor in the catalogue",

@@ -43,7 +43,9 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	s.checks, s.pageAge, s.album, s.jobs = parts.checks, cfg.PageAge, photo.Album{Dir: cfg.Photos}, parts.jobs
 	s.cacheReads, s.cacheLoads, s.shards = parts.reads, parts.loads, parts.shards
 	s.withRegisters(parts.registers)
-	s.withSocial(parts.social)
+	if parts.social != nil { // comments and likes are not kept in shards
+		s.withSocial(parts.social)
+	}
 	if parts.activity != nil {
 		s.withActivity(parts.activity, parts.recorder)
 	}

@@ -200,14 +200,14 @@ func (s scaled) web(ctx context.Context) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Logf("it serves after %.1f s", time.Since(began).Seconds())
+	t.Logf("%s: it serves after %.1f s", time.Now().Format("15:04:05.000"), time.Since(began).Seconds())
 	s.docker("rm", "--force", "--volumes", id)
 	id = s.other(takeRules)
 	s.until(ctx, 0, time.Minute)
 	s.docker("rm", "--force", "--volumes", id)
 	time.Sleep(2 * time.Second)
 	if all, failed := ask.stop(); failed > 0 || all < 100 {
-		t.Errorf("%d of %d requests failed while a web node came and went", failed, all)
+		t.Errorf("%d of %d requests failed while a web node came and went: %s", failed, all, strings.Join(ask.whys, "; "))
 	}
 }
 
@@ -216,11 +216,12 @@ type asker struct {
 	cancel context.CancelFunc
 	served chan string // by whom, the newest
 	result chan [2]int // all, failed
+	whys   []string    // of those that failed; read it after stop
 }
 
 func asking(ctx context.Context, url string) *asker {
 	ctx, cancel := context.WithCancel(ctx)
-	a := &asker{cancel, make(chan string, 1000), make(chan [2]int, 1)}
+	a := &asker{cancel: cancel, served: make(chan string, 1000), result: make(chan [2]int, 1)}
 	go func() {
 		var n [2]int
 		client := http.Client{Timeout: 2 * time.Second}
@@ -236,12 +237,22 @@ func asking(ctx context.Context, url string) *asker {
 			}
 			if err != nil || resp.StatusCode != http.StatusOK {
 				n[1]++
+				a.whys = append(a.whys, why(resp, err))
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
 		a.result <- n
 	}()
 	return a
+}
+
+// why says when and how a request failed.
+func why(resp *http.Response, err error) string {
+	at := time.Now().Format("15:04:05.000")
+	if err != nil {
+		return at + " " + err.Error()
+	}
+	return fmt.Sprintf("%s status %d by %q", at, resp.StatusCode, resp.Header.Get("X-Served-By"))
 }
 
 // servedBy says whether a node has answered since it was last asked about.

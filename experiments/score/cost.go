@@ -2,6 +2,8 @@ package score
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"gauntlet/experiments/history"
 )
@@ -38,7 +40,8 @@ func cost(h *history.History, b *book, p points) Cost {
 	if c.Containers == 0 {
 		c.Containers = len(p.use) // an old recording does not say
 	}
-	for _, u := range p.use {
+	for _, name := range slices.Sorted(maps.Keys(p.use)) { // the same order each time, for the same bits
+		u := p.use[name]
 		c.CPUSeconds += u.cpu.value() * b.span.length().Seconds()
 		c.Memory += u.held.value()
 	}
@@ -70,8 +73,8 @@ func capacity(h *history.History, b *book, p points) Capacity {
 		}
 	}
 	var all float64
-	for _, m := range p.calmCPU {
-		all += m.value()
+	for _, name := range slices.Sorted(maps.Keys(p.calmCPU)) {
+		all += p.calmCPU[name].value()
 	}
 	if n := h.Header.Machine.CPUs; n > 0 && all/float64(n) > c.Busy {
 		c.Busy, c.Limit = all/float64(n), "this machine"

@@ -24,11 +24,10 @@ var variants = []variant{
 	{"rolling-restart", "replicated", "failed_requests", 0, false},
 }
 
-// Write-back loses what a cache node had not handed over; its sound siblings do not. A deployment costs no request.
+// Write-back loses what a cache node had not handed over and naive caches send all readers to the database; their sound siblings do
+// not. A rolling restart costs no request.
 func TestVariantsAreToldApart(t *testing.T) {
-	if !*long {
-		t.Skip("without -long: not tested: cache variants and the rolling restart on real containers")
-	}
+	onlyLong(t)
 	needDocker(t)
 	for _, v := range variants {
 		t.Run(filepath.Base(v.experiment)+" on "+v.topology, func(t *testing.T) { v.check(t) })

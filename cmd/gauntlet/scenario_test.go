@@ -57,7 +57,7 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	if code != exitPass || card.Verdict != score.Pass {
 		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)
 	}
-	checkFailover(t, dir, card, outages)
+	checkFailover(t, dir, card, outages, 0)
 	if !card.Data.Known || card.Data.Lost != 0 || card.Data.Acknowledged < 1000 {
 		t.Errorf("data: %+v; want more than 1000 acknowledged writes and none lost", card.Data)
 	}
@@ -75,14 +75,14 @@ func checkUndecided(t *testing.T, dir string, code int, card score.Card, outages
 		t.Errorf("data: %+v; want none lost", card.Data)
 	}
 	if len(card.Faults) != 1 || !card.Faults[0].Proven || card.Faults[0].Failover == nil || card.Faults[0].Open {
-		t.Skipf("this machine was too busy %d times, and no failover was measured: %v", busyTries, card.Why)
+		t.Fatalf("no failover was measured in %d runs: %v", busyTries, card.Why)
 	}
-	checkFailover(t, dir, card, outages)
+	checkFailover(t, dir, card, outages, time.Duration(card.Load.VoidedSecs)*time.Second)
 }
 
-// checkFailover compares the printed interval with what the witness saw. Of a second in which the load generator was behind, the
-// card says that it knows nothing: by so much the two may differ.
-func checkFailover(t *testing.T, dir string, card score.Card, outages []witness) {
+// checkFailover compares the printed interval with what the witness saw. They may differ by void: of a second in which the load
+// generator was behind, the card of an undecided run says that it knows nothing.
+func checkFailover(t *testing.T, dir string, card score.Card, outages []witness, void time.Duration) {
 	t.Helper()
 	if len(card.Faults) != 1 || card.Faults[0].Failover == nil {
 		t.Fatalf("no failover on the card: %+v", card.Faults)
@@ -99,7 +99,7 @@ func checkFailover(t *testing.T, dir string, card score.Card, outages []witness)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t0, void := h.Header.Origin.Add(hit.Began), time.Duration(card.Load.VoidedSecs)*time.Second
+	t0 := h.Header.Origin.Add(hit.Began)
 	// Each client says between which moments the service came back: the truth must have room in both intervals.
 	for _, o := range outages {
 		if o.FirstBad.After(t0.Add(-time.Second)) && o.FirstBad.Before(t0.Add(5*time.Second)) {

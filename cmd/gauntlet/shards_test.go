@@ -8,9 +8,7 @@ import (
 // Rows move between shards under load: the ledger must find each write once, where it
 // belongs. The resharder that does not fence is the proof that it would notice.
 func TestReshardingUnderLoad(t *testing.T) {
-	if !*long {
-		t.Skip("without -long: not tested: resharding on real containers")
-	}
+	onlyLong(t)
 	needDocker(t)
 	for _, c := range []struct {
 		topology string
@@ -32,9 +30,7 @@ func TestReshardingUnderLoad(t *testing.T) {
 
 // The loss of one shard's primary is felt by the writes of its users only.
 func TestALostShardIsFeltByItsUsersOnly(t *testing.T) {
-	if !*long {
-		t.Skip("without -long: not tested: the loss of a shard on real containers")
-	}
+	onlyLong(t)
 	needDocker(t)
 	state := t.TempDir()
 	inv := gauntlet(t, state, "run", "experiments/shard-kill.yaml", "--out", filepath.Join(state, "runs"))

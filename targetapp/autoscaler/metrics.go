@@ -1,12 +1,14 @@
 package autoscaler
 
 import (
-	"io"
+	"context"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gauntlet/targetapp/aside"
 )
 
 // counts of the autoscaler, in a registry of their own.
@@ -57,17 +59,11 @@ func (c *counts) acted(r Rule, change int, err error) {
 }
 
 func (a *autoscaler) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"status":"alive"}`+"\n") })
-	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
+	missing := func(context.Context) string {
 		if !a.seeing.Load() {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			io.WriteString(w, `{"ready":false,"missing":["the engine does not answer"]}`+"\n")
-			return
+			return "the engine does not answer"
 		}
-		io.WriteString(w, `{"ready":true,"missing":[]}`+"\n")
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(a.counts.registry, promhttp.HandlerOpts{}))
-	return mux
+		return ""
+	}
+	return aside.Handler(missing, promhttp.HandlerFor(a.counts.registry, promhttp.HandlerOpts{}))
 }

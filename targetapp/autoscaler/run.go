@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync/atomic"
 	"time"
 
+	"gauntlet/targetapp/aside"
 	"gauntlet/targetapp/postgres"
 
 	"golang.org/x/sync/errgroup"
@@ -54,7 +54,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 		return errors.Join(err, l.Close())
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "working in project "+project.Name+"; listening on "+l.Addr().String())
-	g.Go(func() error { return a.serve(ctx, l) })
+	g.Go(func() error { return aside.Serve(ctx, l, a.handler(), a.log, time.Second) })
 	g.Go(func() error { defer done(); a.loop(ctx); return nil })
 	return g.Wait()
 }
@@ -191,21 +191,4 @@ func (a *autoscaler) sweep(ctx context.Context, all []Container) error {
 		a.log.LogAttrs(ctx, slog.LevelInfo, "removed what was left behind: "+c.Name+", "+c.State)
 	}
 	return nil
-}
-
-// serve answers health, readiness and metrics until ctx ends.
-func (a *autoscaler) serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: a.handler(), ReadHeaderTimeout: 2 * time.Second, WriteTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
-	var g errgroup.Group
-	g.Go(func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
-	<-ctx.Done()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	err := srv.Shutdown(end)
-	return errors.Join(err, g.Wait())
 }

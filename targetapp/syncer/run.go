@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"gauntlet/targetapp/activity"
+	"gauntlet/targetapp/aside"
 	"gauntlet/targetapp/logs"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -89,7 +89,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	s.throttle = logs.Throttle{PerSecond: 2}
 	defer func() { done = errors.Join(done, s.own.Close()) }()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.serve(ctx, l) })
+	g.Go(func() error { return aside.Serve(ctx, l, s.handler(), s.log, drainLimit) })
 	for _, p := range cfg.peers {
 		g.Go(func() error { return s.follow(ctx, p) })
 	}
@@ -127,38 +127,15 @@ func (s *syncer) warn(ctx context.Context, what string, err error) {
 	}
 }
 
-// serve answers health, readiness and metrics until ctx ends.
-func (s *syncer) serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: s.handler(), ReadHeaderTimeout: 2 * time.Second, WriteTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
-	var g errgroup.Group
-	g.Go(func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
-	<-ctx.Done()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
-	defer cancel()
-	err := srv.Shutdown(end)
-	return errors.Join(err, g.Wait())
-}
-
 // handler says that the role is ready when its own region's store is there: another region may be cut off at any time.
 func (s *syncer) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"status":"alive"}`+"\n") })
-	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if s.own.Check(r.Context()) != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			io.WriteString(w, `{"ready":false,"missing":["this region's activity store does not answer"]}`+"\n")
-			return
+	missing := func(ctx context.Context) string {
+		if s.own.Check(ctx) != nil {
+			return "this region's activity store does not answer"
 		}
-		io.WriteString(w, `{"ready":true,"missing":[]}`+"\n")
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(s.counts.registry, promhttp.HandlerOpts{}))
-	return mux
+		return ""
+	}
+	return aside.Handler(missing, promhttp.HandlerFor(s.counts.registry, promhttp.HandlerOpts{}))
 }
 
 // counts of one syncer, in a registry of their own.

@@ -1,12 +1,14 @@
 package worker
 
 import (
-	"io"
+	"context"
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gauntlet/targetapp/aside"
 )
 
 // counts of one worker, in a registry of their own.
@@ -34,17 +36,11 @@ func newCounts() *counts {
 }
 
 func (w *worker) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /health", func(rw http.ResponseWriter, _ *http.Request) { io.WriteString(rw, `{"status":"alive"}`+"\n") })
-	mux.HandleFunc("GET /ready", func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Set("Content-Type", "application/json")
+	missing := func(context.Context) string {
 		if !w.serving.Load() {
-			rw.WriteHeader(http.StatusServiceUnavailable)
-			io.WriteString(rw, `{"ready":false,"missing":["the broker does not deliver"]}`+"\n")
-			return
+			return "the broker does not deliver"
 		}
-		io.WriteString(rw, `{"ready":true,"missing":[]}`+"\n")
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(w.counts.registry, promhttp.HandlerOpts{}))
-	return mux
+		return ""
+	}
+	return aside.Handler(missing, promhttp.HandlerFor(w.counts.registry, promhttp.HandlerOpts{}))
 }

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"gauntlet/targetapp/aside"
 	"gauntlet/targetapp/broker"
 	"gauntlet/targetapp/feed"
 	"gauntlet/targetapp/jobs"
@@ -98,7 +98,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	defer stopWatch()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return router.Run(watch) })
-	g.Go(func() error { return w.serve(ctx, l) })
+	g.Go(func() error { return aside.Serve(ctx, l, w.handler(), w.log, drainLimit) })
 	g.Go(func() error { return lists(ctx) })
 	g.Go(func() error {
 		defer stopWatch()
@@ -166,21 +166,4 @@ func (w *worker) consume(ctx context.Context, c *amqp.Connection) error {
 			}
 		})
 	})
-}
-
-// serve answers health, readiness and metrics until ctx ends.
-func (w *worker) serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: w.handler(), ReadHeaderTimeout: 2 * time.Second, WriteTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(w.log.Handler(), slog.LevelWarn)}
-	var g errgroup.Group
-	g.Go(func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
-	<-ctx.Done()
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainLimit)
-	defer cancel()
-	err := srv.Shutdown(end)
-	return errors.Join(err, g.Wait())
 }

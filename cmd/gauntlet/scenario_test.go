@@ -50,23 +50,24 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 		}
 	}
 	if !decided {
-		checkUndecided(t, dir, code, card, outages)
+		checkUndecided(t, code, card)
 		checkSameAgain(t, state, dir)
-		return
+		t.Skipf("not tested: the witness' failover, on a machine that was too busy %d times: %v", busyTries, card.Why)
 	}
 	if code != exitPass || card.Verdict != score.Pass {
 		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)
 	}
-	checkFailover(t, dir, card, outages, 0)
+	checkFailover(t, dir, card, outages)
 	if !card.Data.Known || card.Data.Lost != 0 || card.Data.Acknowledged < 1000 {
 		t.Errorf("data: %+v; want more than 1000 acknowledged writes and none lost", card.Data)
 	}
 	checkSameAgain(t, state, dir)
 }
 
-// checkUndecided is for a machine that was too busy for an answer each time. Then unknown is the answer, and never a pass; what was
-// measured all the same must agree with the witness, and a ledger that was read must be whole.
-func checkUndecided(t *testing.T, dir string, code int, card score.Card, outages []witness) {
+// checkUndecided is for a machine that was too busy for an answer each time. Then unknown is the answer, and never a pass; a ledger
+// that was read must be whole. Outages of the machine's doing flap and begin before the fault, so there is no failover that two
+// clients must see alike. Doubts that are not the machine's own fail the test.
+func checkUndecided(t *testing.T, code int, card score.Card) {
 	t.Helper()
 	if code == exitPass || card.Verdict == score.Unknown && code != exitUnknown {
 		t.Errorf("exit code %d with verdict %s in doubt: %v", code, card.Verdict, card.Why)
@@ -74,15 +75,13 @@ func checkUndecided(t *testing.T, dir string, code int, card score.Card, outages
 	if card.Data.Known && card.Data.Lost != 0 {
 		t.Errorf("data: %+v; want none lost", card.Data)
 	}
-	if len(card.Faults) != 1 || !card.Faults[0].Proven || card.Faults[0].Failover == nil || card.Faults[0].Open {
-		t.Fatalf("no failover was measured in %d runs: %v", busyTries, card.Why)
+	if !machineBusy(strings.Join(card.Why, "\n")) {
+		t.Errorf("%d runs without an answer on a machine that was not busy: %v", busyTries, card.Why)
 	}
-	checkFailover(t, dir, card, outages, time.Duration(card.Load.VoidedSecs)*time.Second)
 }
 
-// checkFailover compares the printed interval with what the witness saw. They may differ by void: of a second in which the load
-// generator was behind, the card of an undecided run says that it knows nothing.
-func checkFailover(t *testing.T, dir string, card score.Card, outages []witness, void time.Duration) {
+// checkFailover compares the printed interval with what the witness saw.
+func checkFailover(t *testing.T, dir string, card score.Card, outages []witness) {
 	t.Helper()
 	if len(card.Faults) != 1 || card.Faults[0].Failover == nil {
 		t.Fatalf("no failover on the card: %+v", card.Faults)
@@ -104,7 +103,7 @@ func checkFailover(t *testing.T, dir string, card score.Card, outages []witness,
 	for _, o := range outages {
 		if o.FirstBad.After(t0.Add(-time.Second)) && o.FirstBad.Before(t0.Add(5*time.Second)) {
 			lo, hi := o.LastBad.Sub(t0), o.FirstEnd.Sub(t0)
-			if f := hit.Failover; seconds(f.Hi)+void < lo || seconds(f.Lo)-void > hi {
+			if f := hit.Failover; seconds(f.Hi) < lo || seconds(f.Lo) > hi {
 				t.Errorf("failover between %.3f s and %.3f s, the witness saw it between %.3f and %.3f s", f.Lo, f.Hi, lo.Seconds(), hi.Seconds())
 			}
 			return

@@ -32,23 +32,32 @@ func newHTTPNode(e Endpoint, port int) (*httpNode, error) {
 
 // get asks for a path and decodes a 200 answer's JSON. Another status is an error that wraps errRefused.
 func (h *httpNode) get(ctx context.Context, path string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+path, nil)
+	body, err := h.body(ctx, path)
 	if err != nil {
 		return err
 	}
+	return json.Unmarshal(body, into)
+}
+
+// body asks for a path and returns a 200 answer's body. Another status is an error that wraps errRefused.
+func (h *httpNode) body(ctx context.Context, path string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.base+path, nil)
+	if err != nil {
+		return nil, err
+	}
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyLimit))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return &statusError{path, resp.StatusCode, body}
+		return nil, &statusError{path, resp.StatusCode, body}
 	}
-	return json.Unmarshal(body, into)
+	return body, nil
 }
 
 func (h *httpNode) close() { h.client.CloseIdleConnections() }

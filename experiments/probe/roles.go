@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ const (
 
 	RoleRedisMaster  = "redis-master" // says so itself: of a session store, of a cluster's slots
 	RoleRedisReplica = "redis-replica"
+
+	RoleRabbitLeader = "rabbitmq-leader" // leads at least one quorum queue
 )
 
 // roleLimit is how long one node may take to say its role, and roleAgain how long when it is asked once more: a machine that is busy
@@ -39,18 +42,20 @@ var ErrSilent = errors.New("no node answered")
 func (w Watch) Roles(ctx context.Context) (map[string][]string, error) {
 	w = w.withDefaults()
 	var dbs []sighting
-	var leads map[string]bool
+	var leads, queues map[string]bool
 	var says map[string]string
-	var dbErr, etcdErr, redisErr error
+	var dbErr, etcdErr, redisErr, rabbitErr error
 	var wg sync.WaitGroup
 	wg.Go(func() { dbs, dbErr = w.census(ctx) })
 	wg.Go(func() { leads, etcdErr = w.etcdLeads(ctx) })
 	wg.Go(func() { says, redisErr = w.redisSays(ctx) })
+	wg.Go(func() { queues, rabbitErr = w.rabbitLeads(ctx) })
 	wg.Wait()
 	roles := mergeRoles(dbs, leads)
 	addRedis(roles, says)
-	if len(dbs)+len(leads)+len(says) == 0 {
-		return roles, fmt.Errorf("%w about its role: %w", ErrSilent, errors.Join(dbErr, etcdErr, redisErr))
+	addLeaders(roles, RoleRabbitLeader, queues)
+	if len(dbs)+len(leads)+len(says)+len(queues) == 0 {
+		return roles, fmt.Errorf("%w about its role: %w", ErrSilent, errors.Join(dbErr, etcdErr, redisErr, rabbitErr))
 	}
 	return roles, nil
 }
@@ -81,15 +86,20 @@ func mergeRoles(dbs []sighting, leads map[string]bool) map[string][]string {
 			add(RoleSyncStandby, name)
 		}
 	}
-	for name, yes := range leads {
-		if yes {
-			add(RoleEtcdLeader, name)
-		}
-	}
 	for _, names := range roles {
 		slices.Sort(names)
 	}
+	addLeaders(roles, RoleEtcdLeader, leads)
 	return roles
+}
+
+// addLeaders adds those who say that they lead, in the order of their names.
+func addLeaders(roles map[string][]string, role string, leads map[string]bool) {
+	for _, name := range slices.Sorted(maps.Keys(leads)) {
+		if leads[name] {
+			roles[role] = append(roles[role], name)
+		}
+	}
 }
 
 // sighting is what one database node says of itself.

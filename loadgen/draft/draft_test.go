@@ -81,6 +81,19 @@ func TestFromHAR(t *testing.T) {
 	}
 }
 
+// A recorder may say what a body is only beside it.
+func TestHARBodyType(t *testing.T) {
+	for header, want := range map[string]string{"": "text/csv", `{"name":"content-type","value":"text/plain"}`: "text/plain"} {
+		d, err := FromHAR(strings.NewReader(`{"log":{"entries":[{"request":{"method":"POST","url":"http://x/a","headers":[` + header + `],"postData":{"mimeType":"text/csv","text":"a,b"}}}]}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := d.Ops[0].Request.Header; len(h) != 1 || h["Content-Type"]+h["content-type"] != want {
+			t.Errorf("headers %v, want the type %s once", h, want)
+		}
+	}
+}
+
 func TestNothingToDraft(t *testing.T) {
 	for _, doc := range []any{nil, "x", map[string]any{}, map[string]any{"openapi": "3.0.0"},
 		map[string]any{"openapi": "3.0.0", "paths": map[string]any{"/x": map[string]any{"delete": map[string]any{}}}}} {

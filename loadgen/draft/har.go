@@ -167,7 +167,19 @@ func (g *harGroup) addTo(d *Draft) {
 			d.noteOnce("the recording's %s header is left out: give the load a login, or capture the value in a session", name)
 		}
 	}
+	if mime := g.first.Request.PostData.MimeType; mime != "" && !hasHeader(r.Header, "Content-Type") {
+		r.Header["Content-Type"] = mime // some recorders say it only here
+	}
 	d.add(strings.ReplaceAll(g.shape, "{}", "n"), float64(g.count), r)
+}
+
+func hasHeader(header map[string]string, name string) bool {
+	for h := range header {
+		if strings.EqualFold(h, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Draft) noteOnce(format string, args ...any) {

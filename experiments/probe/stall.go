@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,8 +33,19 @@ type Stalls struct {
 	Steal float64       // share of the processors' time given to others, in [0,1]; -1: this system does not say
 }
 
-// WatchStalls ticks until ctx ends and returns what it saw. It takes about 2 % of a processor.
-func WatchStalls(ctx context.Context) Stalls {
+// WatchStalls ticks until ctx ends and returns what it saw. It takes about 2 % of a processor, and waits for one as an ordinary process
+// does even if this one goes before others.
+func WatchStalls(ctx context.Context) (out Stalls) {
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ordinary()
+		out = watchStalls(ctx)
+	})
+	wg.Wait()
+	return out
+}
+
+func watchStalls(ctx context.Context) Stalls {
 	m := stallMeter{}
 	steal, total, known := stolen()
 	start := time.Now()

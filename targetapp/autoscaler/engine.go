@@ -43,15 +43,9 @@ func (e *Engine) call(ctx context.Context, method, path string, query url.Values
 		}
 		send = bytes.NewReader(text)
 	}
-	u := url.URL{Scheme: "http", Host: "docker", Path: path, RawQuery: query.Encode()}
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), send)
+	resp, err := e.do(ctx, method, path, query, send)
 	if err != nil {
 		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := e.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("engine: %w; is its socket mounted into this container?", err)
 	}
 	defer resp.Body.Close()
 	answer := json.NewDecoder(io.LimitReader(resp.Body, engineAnswer))
@@ -66,6 +60,33 @@ func (e *Engine) call(ctx context.Context, method, path string, query url.Values
 		return fmt.Errorf("engine: %s %s: %w", method, path, err)
 	}
 	return nil
+}
+
+// open returns what the engine answers as it comes. Close it after use.
+func (e *Engine) open(ctx context.Context, path string, query url.Values) (io.ReadCloser, error) {
+	resp, err := e.do(ctx, http.MethodGet, path, query, nil)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		return nil, refused(http.MethodGet, path, resp.StatusCode, json.NewDecoder(io.LimitReader(resp.Body, engineAnswer)))
+	}
+	return resp.Body, nil
+}
+
+func (e *Engine) do(ctx context.Context, method, path string, query url.Values, send io.Reader) (*http.Response, error) {
+	u := url.URL{Scheme: "http", Host: "docker", Path: path, RawQuery: query.Encode()}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), send)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := e.http.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w; is its socket mounted into this container?", err)
+	}
+	return resp, nil
 }
 
 // refused is what the engine says of a call that failed.

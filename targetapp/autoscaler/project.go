@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // Labels that say what a container is.
@@ -59,6 +62,7 @@ func (c Container) url(path string) string {
 // Project is the Compose project in which the autoscaler runs, and the only one that it touches.
 type Project struct {
 	Name   string
+	Keep   io.Writer // takes what a container printed before it is removed; nil: that is lost with it
 	engine *Engine
 }
 
@@ -196,7 +200,24 @@ func (p *Project) Remove(ctx context.Context, c Container, drain time.Duration) 
 	if err := p.engine.call(ctx, http.MethodPost, "/containers/"+c.ID+"/stop", url.Values{"t": {seconds}}, nil, nil); err != nil && !errors.Is(err, ErrNoSuch) {
 		return err
 	}
-	return p.drop(ctx, c.ID)
+	return errors.Join(p.keep(ctx, c.ID), p.drop(ctx, c.ID))
+}
+
+// keptLines is how many of a container's last lines outlive it.
+const keptLines = "10000"
+
+// keep writes what a container printed to p.Keep. Its lines say themselves whose they are.
+func (p *Project) keep(ctx context.Context, id string) error {
+	if p.Keep == nil {
+		return nil
+	}
+	out, err := p.engine.open(ctx, "/containers/"+id+"/logs", url.Values{"stdout": {"1"}, "stderr": {"1"}, "tail": {keptLines}})
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	_, err = stdcopy.StdCopy(p.Keep, p.Keep, out)
+	return err
 }
 
 // drop removes a container and the volumes that it alone has.

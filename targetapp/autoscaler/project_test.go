@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // fakeEngine answers on a socket as the engine does, of two containers: one of project p and one of another.
@@ -45,6 +47,9 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, mine)
 	case call == "GET /containers/made/json":
 		fmt.Fprintf(w, inspectMine, `,"gauntlet.scaled":"autoscaler"`)
+	case call == "GET /containers/made/logs":
+		fmt.Fprint(stdcopy.NewStdWriter(w, stdcopy.Stdout), "done\n")
+		fmt.Fprint(stdcopy.NewStdWriter(w, stdcopy.Stderr), "bye\n")
 	case call == "GET /containers/foreign/json":
 		fmt.Fprint(w, foreign)
 	case call == "GET /containers/alone/json":
@@ -148,11 +153,16 @@ func TestWhatCannotStartIsRemoved(t *testing.T) {
 
 func TestRemoveDrainsFirst(t *testing.T) {
 	f, p := fakeProject(t)
+	var kept strings.Builder
+	p.Keep = &kept
 	if err := p.Remove(t.Context(), Container{ID: "made"}, 3*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"GET /containers/made/json", "POST /containers/made/stop", "DELETE /containers/made"}; !slices.Equal(f.calls, want) {
+	if want := []string{"GET /containers/made/json", "POST /containers/made/stop", "GET /containers/made/logs", "DELETE /containers/made"}; !slices.Equal(f.calls, want) {
 		t.Errorf("calls %v, want %v", f.calls, want)
+	}
+	if kept.String() != "done\nbye\n" {
+		t.Errorf("%q was kept, want what it printed", kept.String())
 	}
 	if err := p.Remove(t.Context(), Container{ID: "gone"}, time.Second); err != nil {
 		t.Errorf("one that is gone: %v", err)

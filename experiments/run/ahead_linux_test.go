@@ -1,0 +1,44 @@
+package run
+
+import (
+	"os"
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+func niceness(t *testing.T) map[int]int {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[int]int{}
+	for _, task := range tasks {
+		id, _ := strconv.Atoi(task.Name()) // digits
+		if p, err := syscall.Getpriority(syscall.PRIO_PROCESS, id); err == nil {
+			all[20-p]++
+		}
+	}
+	return all
+}
+
+// All threads go ahead, and none does afterwards.
+func TestGoAhead(t *testing.T) {
+	before := niceness(t)
+	if len(before) != 1 || before[0] == 0 {
+		t.Skipf("not tested: threads begin with niceness %v", before)
+	}
+	undo := goAhead()
+	during := niceness(t)
+	undo()
+	if during[generatorNice] == 0 {
+		t.Skipf("not tested: this user may not raise priorities: %v", during)
+	}
+	if len(during) != 1 {
+		t.Errorf("niceness %v while ahead, want all at %d", during, generatorNice)
+	}
+	if after := niceness(t); len(after) != 1 || after[0] == 0 {
+		t.Errorf("niceness %v afterwards, want all at 0", after)
+	}
+}

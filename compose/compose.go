@@ -32,6 +32,7 @@ type Topology struct {
 
 	overlay bool              // none by itself
 	scraped map[string]scrape // services that say where their metrics are
+	checked map[string]bool   // services with a health check
 }
 
 // Container is a started container and how to reach it from the host.

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -28,15 +26,12 @@ func TestComposeReadsEveryTopology(t *testing.T) {
 			t.Fatal(err)
 		}
 		env := []string{"GAUNTLET_NET=10.213.9", "GAUNTLET_PROMETHEUS=" + config, "GAUNTLET_RULES=several\nlines {{ $value }}"}
-		for _, name := range top.Files {
-			text, err := files.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
-				t.Fatal(err)
-			}
-			args = append(args, "--file", filepath.Join(dir, name))
+		paths, err := top.write(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range paths {
+			args = append(args, "--file", file)
 		}
 		for _, target := range top.Targets {
 			env = append(env, "GAUNTLET_IMAGE_"+strings.ToUpper(target)+"="+imageName(target))

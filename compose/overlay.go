@@ -42,6 +42,8 @@ func (t Topology) With(names ...string) (Topology, error) {
 		}
 		t.Overlays = append(slices.Clone(t.Overlays), name)
 		t.Files = append(slices.Clone(t.Files), over.Files...)
+		t.checked = maps.Clone(t.checked)
+		maps.Copy(t.checked, over.checked)
 		t.Targets, t.Tiers, t.Services = merge(t.Targets, over.Targets), merge(t.Tiers, over.Tiers), merge(t.Services, over.Services)
 	}
 	return t, nil

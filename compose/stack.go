@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -93,15 +92,11 @@ func (s *Stack) composeUp(ctx context.Context, env []string) error {
 	defer os.RemoveAll(dir)
 	args := append([]string{}, s.engine.compose[1:]...)
 	args = append(args, "--project-name", s.Project)
-	for _, name := range s.Topology.Files {
-		text, err := files.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, text, 0o644); err != nil {
-			return err
-		}
+	paths, err := s.Topology.write(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range paths {
 		args = append(args, "--file", file)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)

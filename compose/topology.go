@@ -31,6 +31,7 @@ type composeFile struct {
 		Image    string
 		Labels   map[string]string
 		Networks yaml.Node
+		Health   map[string]any `yaml:"healthcheck"`
 	}
 }
 
@@ -104,7 +105,7 @@ func read(name string) (Topology, error) {
 	if err := yaml.Unmarshal(text, &f); err != nil {
 		return Topology{}, err
 	}
-	t := Topology{scraped: map[string]scrape{}}
+	t := Topology{scraped: map[string]scrape{}, checked: map[string]bool{}}
 	if f.Meta.Base != "" {
 		if t, err = read(f.Meta.Base); err != nil {
 			return Topology{}, err
@@ -132,6 +133,9 @@ func (t *Topology) addServices(f composeFile) {
 		t.Targets = appendNew(t.Targets, strings.ToLower(target))
 		t.Tiers = appendNew(t.Tiers, s.Labels[LabelTier])
 		t.Services = appendNew(t.Services, name)
+		if len(s.Health) > 0 && s.Health["disable"] == nil {
+			t.checked[name] = true
+		}
 		if where := s.Labels[LabelMetrics]; where != "" {
 			t.scraped[name] = scrape{s.Labels[LabelTier], where, address(name, &s.Networks)}
 		}

@@ -11,7 +11,7 @@ import (
 // when the container starts: with one interval for all, twelve databases that were asked at once took two processors for five
 // seconds. Nobody waits for them here, since readiness is asked for in other ways; so the first comes when most experiments are over.
 const (
-	healthEvery = 2 * time.Minute
+	healthEvery = 4 * time.Minute
 	healthApart = 3 * time.Second // each service's interval is so much longer than that of the one before it
 )
 

@@ -2,6 +2,7 @@ package autoscaler
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // Labels that say what a container is.
@@ -216,8 +215,24 @@ func (p *Project) keep(ctx context.Context, id string) error {
 		return err
 	}
 	defer out.Close()
-	_, err = stdcopy.StdCopy(p.Keep, p.Keep, out)
-	return err
+	return copyFrames(p.Keep, out)
+}
+
+// copyFrames copies what the engine sends of a container without a terminal: each piece has a header of eight bytes, whose last four
+// are its length.
+func copyFrames(to io.Writer, from io.Reader) error {
+	var head [8]byte
+	for {
+		if _, err := io.ReadFull(from, head[:]); err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if _, err := io.CopyN(to, from, int64(binary.BigEndian.Uint32(head[4:]))); err != nil {
+			return err
+		}
+	}
 }
 
 // drop removes a container and the volumes that it alone has.

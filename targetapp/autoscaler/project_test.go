@@ -12,8 +12,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/docker/docker/pkg/stdcopy"
 )
 
 // fakeEngine answers on a socket as the engine does, of two containers: one of project p and one of another.
@@ -48,8 +46,7 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case call == "GET /containers/made/json":
 		fmt.Fprintf(w, inspectMine, `,"gauntlet.scaled":"autoscaler"`)
 	case call == "GET /containers/made/logs":
-		fmt.Fprint(stdcopy.NewStdWriter(w, stdcopy.Stdout), "done\n")
-		fmt.Fprint(stdcopy.NewStdWriter(w, stdcopy.Stderr), "bye\n")
+		fmt.Fprint(w, "\x01\x00\x00\x00\x00\x00\x00\x05done\n", "\x02\x00\x00\x00\x00\x00\x00\x04bye\n")
 	case call == "GET /containers/foreign/json":
 		fmt.Fprint(w, foreign)
 	case call == "GET /containers/alone/json":

@@ -18,6 +18,7 @@ type wound struct {
 	topology, on string
 	service      string                          // restarted
 	mark         func(ctx context.Context) error // makes the next one tell
+	answers      func(ctx context.Context) error // the server has started, whatever its state
 	well         func(ctx context.Context) error
 }
 
@@ -25,11 +26,11 @@ func wounds() []wound {
 	return []wound{
 		{
 			trial: trial{kind: "flush", felt: markIsGone}, topology: "cached", on: "service=cache1", service: "cache1",
-			mark: setMark, well: setMark,
+			mark: setMark, answers: setMark, well: setMark,
 		},
 		{
 			trial:    trial{kind: "poison", args: []string{"--queue", jobs, "--count", "6"}, felt: deadLetters},
-			topology: "queued", on: "service=rabbit1", service: "rabbit1", mark: buryTheDead, well: queueIsWorkedOff,
+			topology: "queued", on: "service=rabbit1", service: "rabbit1", mark: buryTheDead, answers: brokerAnswers, well: queueIsWorkedOff,
 		},
 	}
 }
@@ -72,6 +73,7 @@ func (r rung) suffer(t *testing.T, w wound, d death) {
 	case restart:
 		r.restart(t, w.service)
 		i.interrupt(t)
+		t.Logf("%s takes %.1f s to start by itself, which is not counted", w.service, await(t, "it has started", w.answers).Seconds())
 	}
 	took := await(t, "the server is well again", w.well)
 	times.add(d, w.kind, took)
@@ -121,6 +123,13 @@ func broker(f func(*amqp.Channel) error) error {
 		return err
 	}
 	return f(ch)
+}
+
+func brokerAnswers(context.Context) error {
+	return broker(func(ch *amqp.Channel) error {
+		_, err := depth(ch, dead)
+		return err
+	})
 }
 
 // depth is how many messages wait in a queue, and how many consumers it has.

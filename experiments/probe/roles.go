@@ -149,19 +149,28 @@ func (w Watch) connect(ctx context.Context, e Endpoint) (*db, error) {
 
 // etcdLeads asks all consensus nodes whether they lead.
 func (w Watch) etcdLeads(ctx context.Context) (map[string]bool, error) {
+	return w.leads(ctx, Etcd, 2379, func(ctx context.Context, n *httpNode) (bool, error) {
+		var self selfAnswer
+		err := n.get(ctx, "/v2/stats/self", &self)
+		return self.leads(), err
+	})
+}
+
+// leads asks all nodes of a kind, on one of their ports, whether they lead, by name. The error joins the reasons of those that are
+// missing.
+func (w Watch) leads(ctx context.Context, kind string, port int, ask func(context.Context, *httpNode) (bool, error)) (map[string]bool, error) {
 	type lead struct {
 		node string
 		yes  bool
 	}
-	all, err := askAll(ctx, w.of(Etcd), func(ctx context.Context, e Endpoint) (lead, error) {
-		n, err := newHTTPNode(e, 2379)
+	all, err := askAll(ctx, w.of(kind), func(ctx context.Context, e Endpoint) (lead, error) {
+		n, err := newHTTPNode(e, port)
 		if err != nil {
 			return lead{}, err
 		}
 		defer n.close()
-		var self selfAnswer
-		err = n.get(ctx, "/v2/stats/self", &self)
-		return lead{e.Name, self.leads()}, err
+		yes, err := ask(ctx, n)
+		return lead{e.Name, yes}, err
 	})
 	leads := map[string]bool{}
 	for _, l := range all {

@@ -15,7 +15,7 @@ const (
 	healthApart = 3 * time.Second // each service's interval is so much longer than that of the one before it
 )
 
-// healthFile is laid over the topology's own files, which say how each service is checked.
+// healthFile is laid over the topology's own files, which say how each service is checked, but not how often.
 const healthFile = "health.yaml"
 
 // health is a Compose file, as JSON, which is YAML too, that lets no two services be checked at the same time.

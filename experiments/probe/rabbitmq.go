@@ -9,7 +9,7 @@ import (
 const rabbitMetrics = "/metrics/detailed?family=queue_coarse_metrics"
 
 // rabbitLeads asks all broker nodes, on their Prometheus port, whether they lead a queue. A node that was frozen while another took
-// over may say so until it has cleaned up, for up to two minutes.
+// over may go on saying so for a while.
 func (w Watch) rabbitLeads(ctx context.Context) (map[string]bool, error) {
 	return w.leads(ctx, RabbitMQ, 15692, func(ctx context.Context, n *httpNode) (bool, error) {
 		body, err := n.body(ctx, rabbitMetrics)

@@ -2,6 +2,7 @@ package run
 
 import (
 	"os"
+	"runtime"
 	"strconv"
 	"syscall"
 	"testing"
@@ -23,19 +24,29 @@ func niceness(t *testing.T) map[int]int {
 	return all
 }
 
+// mayRaise tries it on this thread alone.
+func mayRaise() error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := syscall.Setpriority(syscall.PRIO_PROCESS, 0, generatorNice); err != nil {
+		return err
+	}
+	return syscall.Setpriority(syscall.PRIO_PROCESS, 0, 0)
+}
+
 // All threads go ahead, and none does afterwards.
 func TestGoAhead(t *testing.T) {
 	before := niceness(t)
 	if len(before) != 1 || before[0] == 0 {
 		t.Skipf("not tested: threads begin with niceness %v", before)
 	}
+	if err := mayRaise(); err != nil {
+		t.Skipf("not tested: this user may not raise priorities: %v", err)
+	}
 	undo := goAhead()
 	during := niceness(t)
 	undo()
-	if during[generatorNice] == 0 {
-		t.Skipf("not tested: this user may not raise priorities: %v", during)
-	}
-	if len(during) != 1 {
+	if len(during) != 1 || during[generatorNice] == 0 {
 		t.Errorf("niceness %v while ahead, want all at %d", during, generatorNice)
 	}
 	if after := niceness(t); len(after) != 1 || after[0] == 0 {

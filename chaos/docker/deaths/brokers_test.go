@@ -18,7 +18,7 @@ type wound struct {
 	topology, on string
 	service      string                          // restarted
 	mark         func(ctx context.Context) error // makes the next one tell
-	answers      func(ctx context.Context) error // the server has started, whatever its state
+	answers      func(ctx context.Context) error // it has started, whatever its state; nil: its start is part of what is measured
 	well         func(ctx context.Context) error
 }
 
@@ -26,7 +26,7 @@ func wounds() []wound {
 	return []wound{
 		{
 			trial: trial{kind: "flush", felt: markIsGone}, topology: "cached", on: "service=cache1", service: "cache1",
-			mark: setMark, answers: setMark, well: setMark,
+			mark: setMark, well: setMark,
 		},
 		{
 			trial:    trial{kind: "poison", args: []string{"--queue", jobs, "--count", "6"}, felt: deadLetters},
@@ -73,6 +73,9 @@ func (r rung) suffer(t *testing.T, w wound, d death) {
 	case restart:
 		r.restart(t, w.service)
 		i.interrupt(t)
+		if w.answers == nil {
+			break
+		}
 		t.Logf("%s takes %.1f s to start by itself, which is not counted", w.service, await(t, "it has started", w.answers).Seconds())
 	}
 	took := await(t, "the server is well again", w.well)

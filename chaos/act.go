@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	undoTimeout = 30 * time.Second // for one undo, cancelled or not
+	undoTimeout = 30 * time.Second // for one undo, cancelled or not, of a few targets
+	undoEach    = 3 * time.Second  // more for each of them: a small machine starts one container in about a second
 	undoTries   = 3                // engines drop calls now and then; a fault must not outlive one lost call
 	undoPause   = 250 * time.Millisecond
 )
@@ -41,6 +42,9 @@ func CarryOut(ctx context.Context, rt Runtime, id string, actions []Action, seri
 	}
 	return merge(effects), nil
 }
+
+// undoWithin bounds the undo of n actions.
+func undoWithin(n int) time.Duration { return undoTimeout + time.Duration(n)*undoEach }
 
 // Undo takes all actions back, side by side. A target that is gone counts as healed; any other failure is ErrStillDisturbed.
 func Undo(ctx context.Context, rt Runtime, id string, actions []Action) error {
@@ -99,7 +103,7 @@ func undoPart(ctx context.Context, rt Runtime, id string, actions []Action, errs
 			touched = append(touched, a)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin(len(touched)))
 	defer cancel()
 	return Undo(ctx, rt, id, touched)
 }

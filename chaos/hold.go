@@ -115,7 +115,7 @@ func (e *engine) ramp(ctx context.Context, in *injection, elapsed time.Duration)
 
 // heal undoes the step even if ctx is over.
 func (e *engine) heal(ctx context.Context, in injection) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin(len(in.actions)))
 	defer cancel()
 	w := in.window
 	w.HealAsked = now()

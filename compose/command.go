@@ -15,7 +15,7 @@ import (
 func command(ctx context.Context, dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(composeEnv(), os.Environ()...), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // lets a build or a Compose end its own children
 	cmd.WaitDelay = 5 * time.Second
 	var out bytes.Buffer
@@ -27,6 +27,13 @@ func command(ctx context.Context, dir string, env []string, name string, args ..
 		return out.String(), fmt.Errorf("%s %s: %w%s", name, strings.Join(args[:min(2, len(args))], " "), err, tail(out.String()))
 	}
 	return out.String(), nil
+}
+
+// composeEnv are settings of the Compose tools for projects of many services; the user's own win. docker-compose 1.29 has 64 turns for all
+// that it does, and takes one for each service and another for each container: with some sixty services it would start one container at a
+// time. And it waits for 60 s only for the engine's answer.
+func composeEnv() []string {
+	return []string{"COMPOSE_PARALLEL_LIMIT=250", "COMPOSE_HTTP_TIMEOUT=240"}
 }
 
 // tailLines is how much of a failed program's output is shown.

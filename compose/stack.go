@@ -99,7 +99,7 @@ func (s *Stack) composeUp(ctx context.Context, env []string) error {
 	for _, file := range paths {
 		args = append(args, "--file", file)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 4*time.Minute)
 	defer cancel()
 	_, err = command(ctx, dir, env, s.engine.compose[0], append(args, "up", "--detach")...)
 	return err

@@ -107,7 +107,7 @@ func (r *Runtime) vanish(ctx context.Context, id string, volumes bool) error {
 }
 
 func (r *Runtime) awaitGone(ctx context.Context, id string) error {
-	tick := time.NewTicker(confirmEvery)
+	tick := time.NewTicker(confirmFirst)
 	defer tick.Stop()
 	for {
 		if _, err := r.cli.ContainerInspect(ctx, id); errdefs.IsNotFound(err) {

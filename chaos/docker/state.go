@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	confirmEvery   = 10 * time.Millisecond
-	confirmTimeout = 20 * time.Second // for the engine to say what was done
-	policyPatience = 5 * time.Second  // for a restart policy that waits between two tries, before it is overruled
+	confirmFirst   = 10 * time.Millisecond  // between two questions to the engine, at first; twice as long after each
+	confirmEvery   = 160 * time.Millisecond // at most: each question costs the engine some milliseconds, and a fault may have many targets
+	confirmTimeout = 20 * time.Second       // for the engine to say what was done
+	policyPatience = 5 * time.Second        // for a restart policy that waits between two tries, before it is overruled
 )
 
 // nameOf is how errors name a container.
@@ -192,7 +193,8 @@ func (r *Runtime) bringUp(ctx context.Context, info container.InspectResponse) e
 func (r *Runtime) confirm(ctx context.Context, id, what string, is func(container.InspectResponse) bool) (container.InspectResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
 	defer cancel()
-	tick := time.NewTicker(confirmEvery)
+	pause := confirmFirst
+	tick := time.NewTimer(pause)
 	defer tick.Stop()
 	for {
 		now, err := r.inspect(ctx, id)
@@ -203,6 +205,8 @@ func (r *Runtime) confirm(ctx context.Context, id, what string, is func(containe
 		case <-ctx.Done():
 			return now, fmt.Errorf("%s: the engine says %s, want %s: %w", nameOf(now), now.State.Status, what, ctx.Err())
 		case <-tick.C:
+			pause = min(2*pause, confirmEvery)
+			tick.Reset(pause)
 		}
 	}
 }

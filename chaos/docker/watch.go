@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	watchEvery  = time.Millisecond
-	effectGrace = 5 * time.Second // how long after the call returned its effect may still show
+	watchEvery  = time.Millisecond // at first
+	watchShare  = 100              // then each look comes a hundredth of the time so far after the one before it, which bounds the uncertainty
+	effectGrace = 5 * time.Second  // how long after the call returned its effect may still show
 )
 
 // span is the time in which something happened: not before lo, not after hi.
@@ -52,9 +53,10 @@ func during(ctx context.Context, call func(context.Context) error, is func() (bo
 	return sight, true, err
 }
 
-// watch polls until it is so, and returns the time between the last look that said no and the first that said yes.
+// watch polls until it is so, and returns the time between the last look that said no and the first that said yes. A fault on a whole
+// region has many who watch, while the machine is busy with it: they look less often the longer it takes.
 func watch(ctx context.Context, since time.Time, is func() (bool, error)) (span, error) {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTimer(watchEvery)
 	defer tick.Stop()
 	for lo := since; ; {
 		looked := time.Now()
@@ -70,6 +72,7 @@ func watch(ctx context.Context, since time.Time, is func() (bool, error)) (span,
 		case <-ctx.Done():
 			return span{}, fmt.Errorf("no effect was seen: %w", ctx.Err())
 		case <-tick.C:
+			tick.Reset(max(watchEvery, time.Since(since)/watchShare))
 		}
 	}
 }

@@ -53,7 +53,7 @@ Exit codes: 0 every goal met, 1 a goal missed, 2 unknown, 3 could not run, 130 i
 		SilenceUsage:  true,
 	}
 	root.AddCommand(runCommand(), upCommand(), downCommand(), psCommand(), healCommand(), scoreCommand(), reportCommand(), compareCommand(),
-		validateCommand(), listCommand(), injectCommand(), loadCommand(), schemaCommand(), appCommand(), hostKillCommand(), agentCommand(), janitorCommand(),
+		validateCommand(), listCommand(), diagramCommand(), injectCommand(), loadCommand(), schemaCommand(), appCommand(), hostKillCommand(), agentCommand(), janitorCommand(),
 		resourceChildCommand())
 	return root
 }

@@ -1,7 +1,7 @@
 # Writes the name server's configuration from the environment and becomes it.
 #
-#   LB_A LB_B     addresses of the regions' load balancers
-#   NET_A NET_B   networks of the regions' clients: each is sent to its own region while that is well
+#   ENTRY_A ENTRY_B  addresses where clients arrive in each region
+#   NET_A NET_B      networks of the regions' clients: each is sent to its own region while that is well
 #
 # A region is asked every 2 s, the least that the server takes, and is out after two failures, back after two successes. Answers
 # may be kept for 2 s. Names of app.test:
@@ -26,11 +26,11 @@ service_types => {
 plugins => {
   geoip => {
     maps => { regions => { datacenters => [ a, b ], nets => { $NET_A => [ a, b ], $NET_B => [ b, a ] } } }
-    resources => { www => { map => regions, service_types => lb, dcmap => { a => $LB_A, b => $LB_B } } }
+    resources => { www => { map => regions, service_types => lb, dcmap => { a => $ENTRY_A, b => $ENTRY_B } } }
   }
   weighted => {
     service_types => lb, up_thresh => 0.01, multi => false
-    split => { a => [ $LB_A, 90 ], b => [ $LB_B, 10 ] }
+    split => { a => [ $ENTRY_A, 90 ], b => [ $ENTRY_B, 10 ] }
   }
 }
 C

@@ -29,7 +29,7 @@ const (
 // database is one of the four, where it is published.
 type database struct{ name, region, port string }
 
-var databases = []database{{"db1", "a", "18031"}, {"db2", "a", "18032"}, {"db3", "b", "18033"}, {"db4", "b", "18037"}}
+var databases = []database{{"db1", "a", "18031"}, {"db2", "a", "18032"}, {"db3", "b", "18159"}, {"db4", "b", "18160"}}
 
 func (d database) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, writeTime)

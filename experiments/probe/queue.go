@@ -147,7 +147,7 @@ type outboxReader struct {
 	jobs  undone
 }
 
-const outboxSQL = `select count(*), greatest(0, coalesce(extract(epoch from clock_timestamp() - min(made)), 0))::float8 from outbox`
+const outboxSQL = `select count(*), greatest(0, coalesce(extract(epoch from clock_timestamp() - min(made)), 0))::float8 from outbox where sent is null`
 
 func (a *outboxReader) ask(ctx context.Context) error {
 	if a.board.role(a.node) != Primary {

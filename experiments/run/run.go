@@ -34,7 +34,7 @@ var ErrNotClean = errors.New("not clean")
 
 // readyLimit bounds the wait for a topology that was just started. Patroni needs 15 to 20 s on an idle 2-core machine
 // and about twice that on a busy one.
-const readyLimit = 2 * time.Minute
+const readyLimit = 5 * time.Minute
 
 // steadyLimit bounds the wait for the database cluster to be whole before the load starts.
 const steadyLimit = time.Minute

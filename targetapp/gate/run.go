@@ -42,7 +42,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	g := &gate{kernel: nft{}, lease: askAgent(cfg.agent), recovering: askServer(cfg.socket), now: time.Now}
+	g := &gate{kernel: kernel(), lease: askAgent(cfg.agent), recovering: askServer(cfg.socket), now: time.Now}
 	if cfg.open {
 		g.kernel = wide{}
 		g.lease = func(context.Context) (time.Duration, error) { return time.Minute, nil }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,7 +13,8 @@ import (
 const (
 	checkEvery = 100 * time.Millisecond
 	checkLimit = 200 * time.Millisecond // for an answer; each time it passes is a miss
-	hangLimit  = time.Second            // then the connection is given up
+	hangLimit  = time.Second            // then the connection is given up; after that, the next after twice the time
+	hangMost   = 4 * time.Second        // at most
 )
 
 // checkSQL asks a node for all that the choice needs, in one round trip: is it a replica; its timeline (that of the log
@@ -41,6 +43,7 @@ type finding struct {
 type monitor struct {
 	cfg  *pgx.ConnConfig
 	conn *pgx.Conn
+	hung time.Duration // for how long the last answer was awaited in vain; 0: it came, or a refusal
 }
 
 // run checks at once, whenever it is asked to, and at each full tenth of a second by the clock: so all web nodes find a new primary at
@@ -86,11 +89,18 @@ func (m *monitor) watch(ctx context.Context, tell func(finding)) {
 }
 
 // check asks once. After a failure it connects anew, at the next check: a connection that missed its deadline may hang
-// for good while the node is well again.
+// for good while the node is well again. But each new connection is a process that the node must start: if all who watch it
+// connected anew every second because it is too busy to answer in one, that alone could keep it so. So they wait longer each time.
 func (m *monitor) check(ctx context.Context) (f finding) {
 	f.asked = time.Now()
-	ctx, cancel := context.WithTimeout(ctx, hangLimit)
+	limit := min(max(2*m.hung, hangLimit), hangMost)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer func() {
+		if m.hung = 0; errors.Is(f.err, context.DeadlineExceeded) {
+			m.hung = limit
+		}
+	}()
 	if m.conn == nil {
 		if m.conn, f.err = pgx.ConnectConfig(ctx, m.cfg); f.err != nil {
 			m.conn = nil

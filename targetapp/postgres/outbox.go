@@ -29,15 +29,20 @@ const (
 	plainDerivedSQL = `with p as (` + plainSQL + derivedJobsSQL
 	signupJobSQL    = `with u as (` + signupSQL + `), o as (insert into outbox (kind, ref, trace) select 'signup', id::text, $3 from u) select id from u`
 	addJobSQL       = `insert into outbox (kind, ref, trace) values ($1, $2, $3)`
-	// takeSQL takes what nobody took within the last 5 s: a worker that died with its jobs has taken them in vain.
-	takeSQL = `update outbox set taken = now() where id in (
- select id from outbox where taken is null or taken < now() - interval '5 seconds' order by id limit $1 for update skip locked)
+	// takeSQL takes what nobody took within the last 5 s: a worker that died with its jobs has taken them in vain; and, of jobs that are
+	// kept, what a broker was given 30 s ago and has had no effect yet: all attempts are over after 11 s.
+	takeSQL = `update outbox set taken = now(), sent = null where id in (
+ select id from outbox where case when sent is null then taken is null or taken < now() - interval '5 seconds' else sent < now() - interval '30 seconds' end
+ order by id limit $1 for update skip locked)
  returning id, kind, ref, made, coalesce(trace, '')`
-	waitingSQL = `select count(*) from outbox`
+	waitingSQL = `select count(*) from outbox where sent is null`
 	dropSQL    = `delete from outbox where id = any($1)`
+	sentSQL    = `update outbox set sent = now() where id = any($1)`
 	// effectSQL only counts for a job that had its effect, but waits for the synchronous standby all the same: the first
 	// attempt may have committed on the primary only. xmax is 0 in a row that was just made.
-	effectSQL      = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) on conflict (job) do update set deliveries = effects.deliveries + 1 returning xmax = 0`
+	effectSQL = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) on conflict (job) do update set deliveries = effects.deliveries + 1 returning xmax = 0`
+	// keptEffectSQL also ends the keeping of the job, which is its first parameter too.
+	keptEffectSQL  = `with kept as (delete from outbox where id = $1) ` + effectSQL
 	naiveEffectSQL = `insert into effects (job, kind, ref, worker) values ($1, $2, $3, $4) returning true`
 )
 
@@ -54,6 +59,7 @@ type Outbox struct {
 	Router     *Router
 	App        string // name of this worker, kept with each effect
 	Idempotent bool   // a job that is delivered again has no effect again
+	Keep       bool   // a job stays until it had its effect, so that one that dies with the broker is brought to another; only with Idempotent
 }
 
 // none stands for the result of statements that have none.
@@ -85,8 +91,21 @@ func (o *Outbox) Waiting(ctx context.Context) (int, error) {
 	return n, err
 }
 
-// Drop removes jobs that the broker has.
-func (o *Outbox) Drop(ctx context.Context, ids []int64) error { return o.exec(ctx, true, dropSQL, ids) }
+// HandedOver removes jobs that the broker has, or notes when it got them, if they are kept.
+func (o *Outbox) HandedOver(ctx context.Context, ids []int64) error {
+	if o.Keep {
+		return o.exec(ctx, true, sentSQL, ids)
+	}
+	return o.exec(ctx, true, dropSQL, ids)
+}
+
+// GiveUp ends the keeping of a job that was laid aside.
+func (o *Outbox) GiveUp(ctx context.Context, id int64) error {
+	if !o.Keep {
+		return nil
+	}
+	return o.exec(ctx, true, dropSQL, []int64{id})
+}
 
 func (o *Outbox) exec(ctx context.Context, again bool, sql string, args ...any) error {
 	_, _, err := write(ctx, o.Router, again, func(ctx context.Context, c *pgxpool.Conn) (none, error) {
@@ -99,7 +118,10 @@ func (o *Outbox) exec(ctx context.Context, again bool, sql string, args ...any) 
 // Record is the effect of a job: a row that says that it was done. first is false if it had been done before.
 func (o *Outbox) Record(ctx context.Context, j Job) (first bool, err error) {
 	sql := naiveEffectSQL
-	if o.Idempotent {
+	switch {
+	case o.Keep:
+		sql = keptEffectSQL
+	case o.Idempotent:
 		sql = effectSQL
 	}
 	first, _, err = write(ctx, o.Router, o.Idempotent, func(ctx context.Context, c *pgxpool.Conn) (first bool, err error) {

@@ -13,12 +13,21 @@ import (
 	"gauntlet/chaos/agent/state/statetest"
 	"gauntlet/targetapp/postgres"
 	"gauntlet/targetapp/seed"
+
+	"github.com/jackc/pgx/v5"
 )
 
 var long = flag.Bool("long", false, "test the statements on a real PostgreSQL, from the image of the reference topologies")
 
 // realStore is a seeded primary with a replica; stop ends its router.
 func realStore(t *testing.T) *postgres.Store {
+	t.Helper()
+	s, _ := realPair(t)
+	return s
+}
+
+// realPair also tells where each of the two databases is.
+func realPair(t *testing.T) (*postgres.Store, []postgres.Member) {
 	t.Helper()
 	if !*long {
 		t.Skip("without -long: not tested on a real PostgreSQL")
@@ -54,7 +63,7 @@ func realStore(t *testing.T) *postgres.Store {
 		}
 		return nil
 	})
-	return &postgres.Store{Router: r, App: "test", Idempotent: true, Jobs: true, Derived: true}
+	return &postgres.Store{Router: r, App: "test", Idempotent: true, Jobs: true, Derived: true}, members
 }
 
 // kinds counts the jobs in the outbox.
@@ -162,5 +171,59 @@ func TestOriginOnARealPostgres(t *testing.T) {
 	}
 	if _, err := o.Post(t.Context(), 99); !errors.Is(err, postgres.ErrNotFound) {
 		t.Errorf("no post: %v, want ErrNotFound", err)
+	}
+}
+
+// A job that is kept stays in the outbox after the broker has it, without being counted or taken, comes again when it has had no effect
+// for long, and leaves with its effect.
+func TestKeptJobsOnARealPostgres(t *testing.T) {
+	s, members := realPair(t)
+	o := &postgres.Outbox{Router: s.Router, App: "test", Idempotent: true, Keep: true}
+	if err := o.AddJob(t.Context(), "signup", "kept"); err != nil {
+		t.Fatal(err)
+	}
+	taken := take(t, o, 1)
+	if err := o.HandedOver(t.Context(), []int64{taken[0].ID}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := o.Waiting(t.Context()); err != nil || n != 0 {
+		t.Errorf("%d wait, %v; want 0: the broker has it", n, err)
+	}
+	take(t, o, 0)
+	age(t, members[0], "sent")
+	again := take(t, o, 1)
+	if again[0].ID != taken[0].ID {
+		t.Errorf("job %d came again, want %d", again[0].ID, taken[0].ID)
+	}
+	take(t, o, 0)
+	for _, want := range []bool{true, false} {
+		if first, err := o.Record(t.Context(), again[0]); err != nil || first != want {
+			t.Errorf("recorded: first %v, %v; want %v", first, err, want)
+		}
+	}
+	age(t, members[0], "taken")
+	take(t, o, 0)
+}
+
+// take takes jobs and checks how many there were.
+func take(t *testing.T, o *postgres.Outbox, want int) []postgres.Job {
+	t.Helper()
+	jobs, err := o.Take(t.Context(), 100)
+	if err != nil || len(jobs) != want {
+		t.Fatalf("took %d jobs, %v; want %d", len(jobs), err, want)
+	}
+	return jobs
+}
+
+// age makes what happened to all jobs in the outbox older by a minute.
+func age(t *testing.T, primary postgres.Member, column string) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), "postgres://postgres@"+primary.Addr+"/app?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	if _, err := c.Exec(t.Context(), "update outbox set "+column+" = "+column+" - interval '1 minute'"); err != nil {
+		t.Fatal(err)
 	}
 }

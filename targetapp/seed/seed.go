@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	waitLimit    = 90 * time.Second // for a primary
+	waitLimit    = 4 * time.Minute  // for a primary; those who wait for the seed give up sooner or later by themselves
 	workLimit    = 60 * time.Second // for making and filling the tables
 	connectLimit = time.Second
 	retryEvery   = 250 * time.Millisecond
@@ -38,7 +38,7 @@ create index if not exists likes_author on likes (author);
 create table if not exists registers (key bigint primary key, value bigint not null);
 create table if not exists daily_users (day date, user_id bigint, primary key (day, user_id));
 create table if not exists heartbeat (id int primary key, beat bigint, at timestamptz);
-create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz, trace text);
+create table if not exists outbox (id bigserial primary key, kind text, ref text, made timestamptz default now(), taken timestamptz, sent timestamptz, trace text);
 create table if not exists effects (id bigserial primary key, job bigint, kind text, ref text, worker text, at timestamptz default now(), deliveries int not null default 1);`
 
 // Only the unique index makes a repeated write recognisable; the naive variant lets repetitions through.

@@ -1,6 +1,6 @@
 // Package session says who a request is from. Where sessions live is what rungs of the ladder differ in: in the token itself,
 // signed, so that any web node can check it ([Signed]); in the memory of the node that logged the user in ([Local]); or in a
-// store that all nodes share ([Shared]).
+// store that all nodes share ([Shared]), or all of a region ([Regional]).
 package session
 
 import (

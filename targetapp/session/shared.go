@@ -73,18 +73,26 @@ func key(tok string) string { return "session:" + tok }
 
 // Open begins a session of the user and returns its token, or ErrStore.
 func (s *Shared) Open(ctx context.Context, user int64) (string, error) {
+	tok := rand.Text()
+	if err := s.open(ctx, tok, user); err != nil {
+		return "", err
+	}
+	return tok, nil
+}
+
+// open puts the session into the store, again for as long as a login may take.
+func (s *Shared) open(ctx context.Context, tok string, user int64) error {
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
-	tok := rand.Text()
 	for {
 		err := s.put(ctx, tok, user)
 		if err == nil {
 			s.note(tok, user)
-			return tok, nil
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return "", fmt.Errorf("%w: %w", ErrStore, err)
+			return fmt.Errorf("%w: %w", ErrStore, err)
 		case <-time.After(openPause):
 		}
 	}

@@ -3,9 +3,12 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"gauntlet/targetapp/token"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -99,4 +102,45 @@ func TestSharedBelievesTheStore(t *testing.T) {
 	if _, err := s.User(t.Context(), tok); !errors.Is(err, ErrStore) {
 		t.Errorf("then in silence: %v, want ErrStore", err)
 	}
+}
+
+// A region's own sessions are those that its store knows; those of another region are known by their signature.
+func TestRegional(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		signer, err := token.NewSigner("0123456789abcdef")
+		if err != nil {
+			t.Fatal(err)
+		}
+		storeA, storeB := &fakeRedis{values: map[string]int64{}}, &fakeRedis{values: map[string]int64{}}
+		a, b := Regional{"a", newShared(storeA), signer}, Regional{"b", newShared(storeB), signer}
+		tok, err := a.Open(t.Context(), 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		storeA.err = errors.New("the region is gone")
+		if user, err := b.User(t.Context(), tok); err != nil || user != 7 {
+			t.Errorf("in the other region: %d, %v; want 7", user, err)
+		}
+		if _, err := a.Open(t.Context(), 8); !errors.Is(err, ErrStore) {
+			t.Errorf("login without a store: %v, want ErrStore", err)
+		}
+		storeA.err = nil
+		if user, err := a.User(t.Context(), tok); err != nil || user != 7 {
+			t.Errorf("at home: %d, %v; want 7", user, err)
+		}
+		clear(storeA.values)
+		if _, err := a.User(t.Context(), tok); !errors.Is(err, ErrInvalid) {
+			t.Errorf("a session that its store does not have: %v, want ErrInvalid", err)
+		}
+		_, signed, _ := strings.Cut(tok, ".")
+		for _, made := range []string{"b." + signed, signed, ""} {
+			if _, err := a.User(t.Context(), made); !errors.Is(err, ErrInvalid) {
+				t.Errorf("token %q that no region gave: %v, want ErrInvalid", made, err)
+			}
+		}
+		time.Sleep(Life + time.Second)
+		if _, err := b.User(t.Context(), tok); !errors.Is(err, ErrInvalid) {
+			t.Errorf("after its life: %v, want ErrInvalid", err)
+		}
+	})
 }

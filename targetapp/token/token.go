@@ -30,6 +30,13 @@ func NewSigner(secret string) (Signer, error) {
 	return Signer{secret: []byte(secret)}, nil
 }
 
+// For returns a signer whose tokens only signers for the same purpose accept.
+func (s Signer) For(purpose string) Signer {
+	mac := hmac.New(sha256.New, s.secret)
+	mac.Write([]byte(purpose))
+	return Signer{secret: mac.Sum(nil)}
+}
+
 // Sign makes a token for the user that is valid until expiry, cut to whole seconds.
 func (s Signer) Sign(user int64, expiry time.Time) string {
 	head := strconv.FormatInt(user, 10) + "." + strconv.FormatInt(expiry.Unix(), 10)

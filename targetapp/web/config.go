@@ -19,6 +19,8 @@ const (
 	SessionsSigned = "signed" // in signed tokens, the default
 	SessionsLocal  = "local"  // in the memory of the node that logged the user in
 	SessionsShared = "shared" // in Redis, whose master the sentinels know
+
+	SessionsRegional = "regional" // as shared, in a store of this region; those of other regions are known by their tokens' signature
 )
 
 // Config of a web node.
@@ -110,13 +112,16 @@ func (c *Config) readSessions(env func(string) string) error {
 	switch c.Sessions = cmp.Or(env("APP_SESSIONS"), SessionsSigned); c.Sessions {
 	case SessionsSigned, SessionsLocal:
 		return nil
-	case SessionsShared:
+	case SessionsShared, SessionsRegional:
 		if c.Sentinels = strings.FieldsFunc(env("APP_SENTINELS"), func(r rune) bool { return r == ',' || r == ' ' }); len(c.Sentinels) == 0 {
 			return errors.New("APP_SENTINELS is empty; shared sessions need the sentinels, as host:port with commas")
 		}
+		if c.Region = env("APP_REGION"); c.Sessions == SessionsRegional {
+			return region(c.Region)
+		}
 		return nil
 	}
-	return fmt.Errorf("APP_SESSIONS is %q, want %s, %s or %s", c.Sessions, SessionsSigned, SessionsLocal, SessionsShared)
+	return fmt.Errorf("APP_SESSIONS is %q, want %s, %s, %s or %s", c.Sessions, SessionsSigned, SessionsLocal, SessionsShared, SessionsRegional)
 }
 
 func (c *Config) readCache(nodes string) error {

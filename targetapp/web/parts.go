@@ -101,23 +101,31 @@ func (p *parts) run(ctx context.Context) error {
 
 // openSessions makes the place where sessions live.
 func (p *parts) openSessions(cfg Config) error {
+	signer, err := token.NewSigner(cfg.Secret)
 	switch cfg.Sessions {
 	case SessionsLocal:
 		p.sessions = session.NewLocal(cfg.Name)
+		return nil
 	case SessionsShared:
-		s := session.OpenShared(cfg.Sentinels, cfg.SentinelName)
-		p.sessions = s
-		p.metrics = append(p.metrics, s)
-		p.checks = append(p.checks, s.Check)
-		p.closers = append(p.closers, s.Close)
+		p.sessions = p.openShared(cfg)
+		return nil
+	case SessionsRegional:
+		p.sessions = session.Regional{Region: cfg.Region, Shared: p.openShared(cfg), Signer: signer}
 	default:
-		signer, err := token.NewSigner(cfg.Secret)
-		if err != nil {
-			return fmt.Errorf("APP_SECRET: %w", err)
-		}
 		p.sessions = session.Signed{Signer: signer}
 	}
+	if err != nil {
+		return fmt.Errorf("APP_SECRET: %w", err)
+	}
 	return nil
+}
+
+func (p *parts) openShared(cfg Config) *session.Shared {
+	s := session.OpenShared(cfg.Sentinels, cfg.SentinelName)
+	p.metrics = append(p.metrics, s)
+	p.checks = append(p.checks, s.Check)
+	p.closers = append(p.closers, s.Close)
+	return s
 }
 
 // close ends all connections, the last opened first.

@@ -14,7 +14,7 @@ import (
 type Stores struct {
 	Feed     []string // APP_FEED_STORE, nodes of the Redis Cluster with the feed and the leaderboard, host:port with commas; none: no such store
 	Activity string   // APP_ACTIVITY, this region's activity log, host:port; "": none
-	Region   string   // APP_REGION, needed by the activity log
+	Region   string   // APP_REGION, needed by the activity log and by regional sessions
 }
 
 func (c *Config) readStores(env func(string) string) error {
@@ -33,10 +33,15 @@ func (c *Config) readStores(env func(string) string) error {
 	if _, _, err := net.SplitHostPort(c.Activity); err != nil {
 		errs = append(errs, fmt.Errorf("APP_ACTIVITY is %q, want the region's store as host:port", c.Activity))
 	}
-	if err := activity.Region(c.Region); err != nil {
-		errs = append(errs, fmt.Errorf("APP_REGION: %w", err))
+	return errors.Join(append(errs, region(c.Region))...)
+}
+
+// region checks APP_REGION, the first part of names that regions give.
+func region(name string) error {
+	if err := activity.Region(name); err != nil {
+		return fmt.Errorf("APP_REGION: %w", err)
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // openStores puts the derived lists in front of the cache and the database, and opens the activity log.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"gauntlet/targetapp/broker"
@@ -70,11 +71,15 @@ func (w *worker) observeWait(m broker.Message) {
 	}
 }
 
-// settle tells the broker. A job that shall be tried again is acknowledged only when the waiting queue has it.
-func settle(ctx context.Context, d broker.Delivery, v verdict, retry func(context.Context, broker.Message, time.Duration) error) error {
+// settle tells the broker. A job that shall be tried again is acknowledged only when the waiting queue has it; one that is laid aside
+// is kept in the outbox no longer.
+func (w *worker) settle(ctx context.Context, d broker.Delivery, v verdict, retry func(context.Context, broker.Message, time.Duration) error) error {
 	switch v.outcome {
 	case "dead":
-		return d.Reject()
+		if err := d.Reject(); err != nil {
+			return err
+		}
+		return w.giveUp(context.WithoutCancel(ctx), d.ID)
 	case "retry":
 		m := d.Message
 		m.Attempt++
@@ -83,4 +88,13 @@ func settle(ctx context.Context, d broker.Delivery, v verdict, retry func(contex
 		}
 	}
 	return d.Done()
+}
+
+// giveUp takes a job out of the outbox, if it has a number.
+func (w *worker) giveUp(ctx context.Context, id string) error {
+	n, err := strconv.ParseInt(id, 10, 64)
+	if err != nil {
+		return nil // no job of the outbox
+	}
+	return w.outbox.GiveUp(ctx, n)
 }

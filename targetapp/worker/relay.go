@@ -22,7 +22,8 @@ const (
 // Outbox is where jobs come from; postgres.Outbox is one.
 type Outbox interface {
 	Take(ctx context.Context, n int) ([]postgres.Job, error)
-	Drop(ctx context.Context, ids []int64) error
+	HandedOver(ctx context.Context, ids []int64) error
+	GiveUp(ctx context.Context, id int64) error
 }
 
 // Publisher takes jobs over; broker.Publisher is one.
@@ -57,7 +58,7 @@ func relay(ctx context.Context, from Outbox, to Publisher) (int, error) {
 		}
 	}
 	if len(ids) > 0 {
-		err = errors.Join(err, from.Drop(ctx, ids))
+		err = errors.Join(err, from.HandedOver(ctx, ids))
 	}
 	return len(jobs), err
 }

@@ -35,17 +35,22 @@ type config struct {
 	members              []postgres.Member
 	brokers              []string // APP_BROKERS, host:port with commas
 	idempotent           bool     // APP_JOBS_IDEMPOTENT, default true
+	keep                 bool     // APP_KEEP_JOBS: a job stays in the outbox until it had its effect, default false; only idempotent jobs
 	feed                 []string // APP_FEED_STORE, nodes of the Redis Cluster with the feed and the leaderboard; none: no such store
 }
 
 func readConfig(env func(string) string) (config, error) {
-	c := config{name: env("APP_NAME"), listen: cmp.Or(env("APP_LISTEN"), ":8080"), photos: env("APP_PHOTOS"), idempotent: env("APP_JOBS_IDEMPOTENT") != "false"}
+	c := config{name: env("APP_NAME"), listen: cmp.Or(env("APP_LISTEN"), ":8080"), photos: env("APP_PHOTOS"), idempotent: env("APP_JOBS_IDEMPOTENT") != "false", keep: env("APP_KEEP_JOBS") == "true"}
 	var errs []error
 	if c.name == "" {
 		errs = append(errs, errors.New("APP_NAME is empty; set it to this worker's name, such as worker1"))
 	}
+	if c.keep && !c.idempotent {
+		errs = append(errs, errors.New("APP_KEEP_JOBS needs jobs that may be done again; leave out APP_JOBS_IDEMPOTENT"))
+	}
 	var err error
 	c.members, err = postgres.ParseMembers(env("APP_DATABASES"))
+	err = errors.Join(err, postgres.MarkFar(c.members, env("APP_FAR")))
 	c.brokers = Brokers(env)
 	if e := broker.Hosts(c.brokers); e != nil {
 		err = errors.Join(err, fmt.Errorf("APP_BROKERS: %w", e))
@@ -89,7 +94,7 @@ func Run(ctx context.Context, env func(string) string, log *slog.Logger) (done e
 	if err != nil {
 		return fmt.Errorf("listen on APP_LISTEN: %w", err)
 	}
-	out := &postgres.Outbox{Router: router, App: cfg.name, Idempotent: cfg.idempotent}
+	out := &postgres.Outbox{Router: router, App: cfg.name, Idempotent: cfg.idempotent, Keep: cfg.keep}
 	w := &worker{brokers: cfg.brokers, outbox: out, doer: jobs.Doer{Record: out, Album: photo.Album{Dir: cfg.photos}}, log: log, counts: newCounts()}
 	w.throttle = logs.Throttle{PerSecond: 5}
 	lists, closeLists := w.lists(cfg.feed, router)
@@ -161,7 +166,7 @@ func (w *worker) consume(ctx context.Context, c *amqp.Connection) error {
 		under.Go(func() {
 			v := w.handle(ctx, d.Message)
 			w.counts.jobs.WithLabelValues(v.outcome).Inc()
-			if err := settle(ctx, d, v, retry); err != nil {
+			if err := w.settle(ctx, d, v, retry); err != nil {
 				w.warn(ctx, "job "+d.ID+" cannot be settled", err)
 			}
 		})

@@ -20,12 +20,18 @@ import (
 type fakeOutbox struct {
 	jobs    []postgres.Job
 	dropped []int64
+	givenUp []int64
 	err     error
 }
 
 func (f *fakeOutbox) Take(context.Context, int) ([]postgres.Job, error) { return f.jobs, f.err }
-func (f *fakeOutbox) Drop(_ context.Context, ids []int64) error {
+func (f *fakeOutbox) HandedOver(_ context.Context, ids []int64) error {
 	f.dropped = append(f.dropped, ids...)
+	return nil
+}
+
+func (f *fakeOutbox) GiveUp(_ context.Context, id int64) error {
+	f.givenUp = append(f.givenUp, id)
 	return nil
 }
 

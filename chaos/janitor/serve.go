@@ -13,6 +13,7 @@ import (
 	"gauntlet/chaos"
 	"gauntlet/chaos/docker"
 	"gauntlet/chaos/lease"
+	"gauntlet/chaos/proc"
 )
 
 // The kinds of calls.
@@ -95,6 +96,9 @@ type server struct {
 
 // Queue is one for all: the log's order counts.
 func (*server) Queue(string, json.RawMessage) string { return "" }
+
+// Overwhelmed lets Gauntlet be silent for longer while everybody has to wait for a processor, as when a region of containers is killed.
+func (*server) Overwhelmed() bool { return proc.Overwhelmed() }
 
 // Handle takes one call.
 func (s *server) Handle(ctx context.Context, kind string, body json.RawMessage) (any, error) {

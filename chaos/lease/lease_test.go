@@ -294,3 +294,36 @@ func TestNotARequest(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// crowded is a desk on a machine that is overwhelmed at the next few looks.
+type crowded struct {
+	desk
+	looks int
+}
+
+func (c *crowded) Overwhelmed() bool {
+	c.looks--
+	return c.looks >= 0
+}
+
+// TestOverwhelmed gives a silent caller more time while everybody has to wait, but not for ever.
+func TestOverwhelmed(t *testing.T) {
+	for looks, want := range map[int]time.Duration{0: term, 2: 3 * term, 100: 4 * term} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer near.Close()
+			var err error
+			var wg sync.WaitGroup
+			wg.Go(func() { err = lease.Serve(t.Context(), far, &crowded{looks: looks}, time.Hour) })
+			fmt.Fprintf(near, `{"n":1,"kind":"hello","lease_ns":%d}`+"\n", term)
+			if _, err := bufio.NewReader(near).ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			wg.Wait()
+			if took := time.Since(began); !errors.Is(err, lease.ErrExpired) || took != want {
+				t.Errorf("overwhelmed at %d looks: Serve = %v after %s, want %v after %s", looks, err, took, lease.ErrExpired, want)
+			}
+		})
+	}
+}

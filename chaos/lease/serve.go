@@ -26,6 +26,7 @@ const (
 	helloPatience = 30 * time.Second // until the first sign of the caller: a busy machine may be slow to start a process
 	endPatience   = 2 * time.Second  // until the calls that were cut off have ended
 	queueLength   = 256              // calls that may wait in one queue
+	extensions    = 3                // of a lease, one after the other, while the machine is overwhelmed
 )
 
 // Handler carries out the calls.
@@ -34,6 +35,13 @@ type Handler interface {
 	Queue(kind string, body json.RawMessage) string
 	// Handle carries out one call; what it returns is sent as JSON. Its ctx is over when the caller gave up or the line ended.
 	Handle(ctx context.Context, kind string, body json.RawMessage) (any, error)
+}
+
+// Overwhelmer is a Handler that can tell whether the machine is so busy that a caller who lives may not get to renew. The lease is then
+// extended a few times: on a line within one machine, silence means nothing while everybody is silent. A caller that dies hangs up, which is
+// noticed all the same.
+type Overwhelmer interface {
+	Overwhelmed() bool
 }
 
 // Serve handles calls from conn until ctx is over or the line ends, and returns why: ErrHungUp, ErrExpired or the cause of ctx's
@@ -45,7 +53,7 @@ func Serve(ctx context.Context, conn io.ReadWriteCloser, h Handler, lease time.D
 		handler: h, conn: conn, ctx: ctx, end: end, lease: lease, answers: make(chan answer),
 		queues: map[string]chan call{}, cancels: map[uint64]context.CancelFunc{},
 	}
-	s.watchdog = time.AfterFunc(max(helloPatience, lease), func() { end(ErrExpired) })
+	s.watchdog = time.AfterFunc(max(helloPatience, lease), s.expire)
 	defer s.watchdog.Stop()
 	var lines sync.WaitGroup
 	lines.Go(s.read)
@@ -69,8 +77,43 @@ type server struct {
 	queues   map[string]chan call // touched by the reader alone
 	calls    sync.WaitGroup
 
-	mu      sync.Mutex
-	cancels map[uint64]context.CancelFunc // of the calls that wait or run
+	mu       sync.Mutex
+	cancels  map[uint64]context.CancelFunc // of the calls that wait or run
+	extended int                           // how often since the last request
+}
+
+// expire ends the line, or extends the lease.
+func (s *server) expire() {
+	if s.extend() {
+		return
+	}
+	s.end(ErrExpired)
+}
+
+func (s *server) extend() bool {
+	o, ok := s.handler.(Overwhelmer)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ok || s.extended == extensions || !o.Overwhelmed() {
+		return false
+	}
+	s.extended++
+	s.watchdog.Reset(s.lease)
+	return true
+}
+
+func (s *server) setLease(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lease = d
+}
+
+// renewed begins the lease anew.
+func (s *server) renewed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.extended = 0
+	s.watchdog.Reset(s.lease)
 }
 
 // read takes requests until the line ends. Each of them, whatever it is, renews the lease.
@@ -88,9 +131,9 @@ func (s *server) read() {
 			return
 		}
 		if r.Kind == kindHello && r.Lease > 0 {
-			s.lease = r.Lease
+			s.setLease(r.Lease)
 		}
-		s.watchdog.Reset(s.lease)
+		s.renewed()
 		s.take(r)
 	}
 }

@@ -17,7 +17,8 @@ import (
 
 const (
 	agentLimit = 300 * time.Millisecond // for the region's agent, which is near
-	sqlLimit   = 300 * time.Millisecond
+	sqlLimit   = 300 * time.Millisecond // for the server's answer; after one that did not come, twice the time
+	sqlMost    = 2 * time.Second        // at most
 )
 
 // config of a gate.
@@ -134,12 +135,21 @@ func askAgent(addr string) Lease {
 	}
 }
 
-// askServer asks the database server on its socket, on one connection that is made anew after a failure.
+// askServer asks the database server on its socket, on one connection that is made anew after a failure. A server that is too busy to
+// answer is given more time: each new connection is a process that it must start.
 func askServer(folder string) Recovering {
 	var c *pgx.Conn // renew and promote take turns
+	limit := sqlLimit
 	return func(ctx context.Context) (replica bool, err error) {
-		ctx, cancel := context.WithTimeout(ctx, sqlLimit)
+		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
+		defer func() {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				limit = sqlLimit
+				return
+			}
+			limit = min(2*limit, sqlMost)
+		}()
 		if c == nil {
 			if c, err = pgx.Connect(ctx, "host="+folder+" user=postgres dbname=postgres application_name=gate"); err != nil {
 				c = nil

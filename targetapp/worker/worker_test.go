@@ -147,3 +147,17 @@ func TestReadConfig(t *testing.T) {
 		}
 	}
 }
+
+// A job that was laid aside is kept in the outbox no longer; a message that is no job is none of the outbox's.
+func TestGiveUp(t *testing.T) {
+	out := &fakeOutbox{}
+	w := &worker{outbox: out}
+	for _, id := range []string{"7", "no job"} {
+		if err := w.giveUp(t.Context(), id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if !slices.Equal(out.givenUp, []int64{7}) {
+		t.Errorf("gave up %v, want 7 alone", out.givenUp)
+	}
+}

@@ -19,8 +19,8 @@ func diagramCommand() *cobra.Command {
 There is a box for each tier, in each region and shard, and an arrow from a tier to one whose addresses it has been told.`,
 		Example: `  gauntlet diagram queued
   gauntlet diagram multiregion > multiregion.mmd`,
-		Args:              cobra.ExactArgs(1),
-		RunE:              func(_ *cobra.Command, args []string) error { return diagram(os.Stdout, args[0]) },
+		Args: cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return diagram(os.Stdout, args[0]) },
 	}
 }
 

@@ -71,7 +71,12 @@ func TestClients(t *testing.T) {
 	all := run(t, s, config())
 	kinds := map[register.Kind]int{}
 	values := map[string]bool{}
+	over := map[int64]bool{} // processes whose last call the end of the run cut off
 	for _, op := range all {
+		if op.Err == "the run was over" && op.Return >= time.Second && !over[op.Process] {
+			over[op.Process] = true
+			continue
+		}
 		kinds[op.Kind]++
 		if op.Out != register.OK || op.Return < op.Call || op.Process < 0 || op.Process > 3 {
 			t.Errorf("%+v, want ok by process 0 to 3", op)

@@ -33,7 +33,7 @@ type Options struct {
 var ErrNotClean = errors.New("not clean")
 
 // readyLimit bounds the wait for a topology that was just started. Patroni needs 15 to 20 s on an idle 2-core machine
-// and about twice that on a busy one.
+// and about twice that on a busy one; the largest topology, 45 containers, was seen to need three minutes on a slow one.
 const readyLimit = 5 * time.Minute
 
 // steadyLimit bounds the wait for the database cluster to be whole before the load starts.

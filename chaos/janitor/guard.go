@@ -23,7 +23,7 @@ const (
 )
 
 // DefaultLease is shorter than an agent's: to start or to make a container again takes up to a second, and a target shall be well
-// two seconds after Gauntlet was last heard of.
+// two seconds after Gauntlet was last heard of. It is extended while the machine is overwhelmed: see lease.Overwhelmer.
 const DefaultLease = time.Second
 
 // Options say how a janitor is started.

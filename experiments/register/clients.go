@@ -99,6 +99,9 @@ func (b *bench) work(ctx context.Context, place int) {
 		case <-next.C:
 		}
 		next.Reset(every)
+		if ctx.Err() != nil {
+			return // both were ready, and the choice fell on this one
+		}
 		c.step(ctx)
 	}
 }

@@ -30,7 +30,8 @@ const (
 	signupJobSQL    = `with u as (` + signupSQL + `), o as (insert into outbox (kind, ref, trace) select 'signup', id::text, $3 from u) select id from u`
 	addJobSQL       = `insert into outbox (kind, ref, trace) values ($1, $2, $3)`
 	// takeSQL takes what nobody took within the last 5 s: a worker that died with its jobs has taken them in vain; and, of jobs that are
-	// kept, what a broker was given 30 s ago and has had no effect yet: all attempts are over after 11 s.
+	// kept, what a broker was given 30 s ago and has had no effect yet. The waits between its attempts are 10.5 s in all; that one may still be
+	// under way does no harm, since the effect happens once.
 	takeSQL = `update outbox set taken = now(), sent = null where id in (
  select id from outbox where case when sent is null then taken is null or taken < now() - interval '5 seconds' else sent < now() - interval '30 seconds' end
  order by id limit $1 for update skip locked)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,42 +28,60 @@ const readmeRun = "go run ./cmd/gauntlet run experiments/primary-kill.yaml"
 // again from the recording alone, and leave nothing behind.
 func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	needDocker(t)
-	var (
-		state, dir string
-		code       int
-		card       score.Card
-		outages    []witness
-		decided    bool
-	)
+	var run readmeTry
 	for range busyTries {
-		state = t.TempDir()
-		inv := invoke(state, "sh", "-c", readmeRun+" --out '"+filepath.Join(state, "runs")+"'")
-		if err := inv.Start(); err != nil {
-			t.Fatal(err)
-		}
-		inv.await(t, `"warm"`, 10*time.Minute)
-		outages = startWitness(t.Context(), t, 60*time.Second)()
-		code = behindGoRun(inv.code(t, inv.Wait()), inv.stderr.String())
-		nothingLeft(t)
-		dir, card = inv.recorded(t)
-		decided = card.Verdict == score.Pass || card.Data.Lost > 0 || !undecided(inv.stdout.String()+inv.stderr.String())
-		if decided {
+		run = tryReadme(t)
+		if run.decided && run.differ == nil {
 			break // else this machine was too busy for an answer, or lost the primary by itself
 		}
 	}
-	if !decided {
+	code, card := run.code, run.card
+	if !run.decided {
 		checkUndecided(t, code, card)
-		checkSameAgain(t, state, dir)
+		checkSameAgain(t, run.state, run.dir)
 		t.Skipf("not tested: the witness' failover, on a machine that was too busy %d times: %v", busyTries, card.Why)
+	}
+	if run.differ != nil {
+		t.Errorf("%d runs, none of which both clients saw alike: %v", busyTries, run.differ)
 	}
 	if code != exitPass || card.Verdict != score.Pass {
 		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)
 	}
-	checkFailover(t, dir, card, outages)
 	if !card.Data.Known || card.Data.Lost != 0 || card.Data.Acknowledged < 1000 {
 		t.Errorf("data: %+v; want more than 1000 acknowledged writes and none lost", card.Data)
 	}
-	checkSameAgain(t, state, dir)
+	checkSameAgain(t, run.state, run.dir)
+}
+
+// readmeTry is one run of the README's first command with the witness beside it.
+type readmeTry struct {
+	state, dir string
+	code       int
+	card       score.Card
+	decided    bool
+	differ     error // what the two clients saw differently, of a run that was decided
+}
+
+func tryReadme(t *testing.T) (run readmeTry) {
+	t.Helper()
+	run.state = t.TempDir()
+	inv := invoke(run.state, "sh", "-c", readmeRun+" --out '"+filepath.Join(run.state, "runs")+"'")
+	if err := inv.Start(); err != nil {
+		t.Fatal(err)
+	}
+	inv.await(t, `"warm"`, 10*time.Minute)
+	outages := startWitness(t.Context(), t, 60*time.Second)()
+	run.code = behindGoRun(inv.code(t, inv.Wait()), inv.stderr.String())
+	nothingLeft(t)
+	run.dir, run.card = inv.recorded(t)
+	run.decided = run.card.Verdict == score.Pass || run.card.Data.Lost > 0 || !undecided(inv.stdout.String()+inv.stderr.String())
+	if !run.decided {
+		return run
+	}
+	if run.differ = sameFailover(t, run.dir, run.card, outages); run.differ != nil {
+		t.Logf("the clients differ: %v", run.differ)
+	}
+	return run
 }
 
 // behindGoRun is the exit code of the program that go run started: go run itself ends with 1 and prints the other.
@@ -91,8 +110,9 @@ func checkUndecided(t *testing.T, code int, card score.Card) {
 	}
 }
 
-// checkFailover compares the printed interval with what the witness saw.
-func checkFailover(t *testing.T, dir string, card score.Card, outages []witness) {
+// sameFailover compares the printed interval with what the witness saw. On a busy machine one of the two clients may get a slow
+// answer that the other does not; so the caller tries again.
+func sameFailover(t *testing.T, dir string, card score.Card, outages []witness) error {
 	t.Helper()
 	if len(card.Faults) != 1 || card.Faults[0].Failover == nil {
 		t.Fatalf("no failover on the card: %+v", card.Faults)
@@ -111,16 +131,18 @@ func checkFailover(t *testing.T, dir string, card score.Card, outages []witness)
 	}
 	t0 := h.Header.Origin.Add(hit.Began)
 	// Each client says between which moments the service came back: the truth must have room in both intervals.
-	for _, o := range outages {
-		if o.FirstBad.After(t0.Add(-time.Second)) && o.FirstBad.Before(t0.Add(5*time.Second)) {
-			lo, hi := o.LastBad.Sub(t0), o.FirstEnd.Sub(t0)
-			if f := hit.Failover; seconds(f.Hi) < lo || seconds(f.Lo) > hi {
-				t.Errorf("failover between %.3f s and %.3f s, the witness saw it between %.3f and %.3f s", f.Lo, f.Hi, lo.Seconds(), hi.Seconds())
-			}
-			return
-		}
+	i := slices.IndexFunc(outages, func(o witness) bool {
+		return o.FirstBad.Before(t0.Add(5*time.Second)) && (o.FirstEnd.IsZero() || o.FirstEnd.After(t0))
+	})
+	if i < 0 {
+		return fmt.Errorf("the witness saw no outage after %s: %+v", t0, outages)
 	}
-	t.Errorf("the witness saw no outage after %s: %+v", t0, outages)
+	o, f := outages[i], hit.Failover
+	lo, hi := o.LastBad.Sub(t0).Seconds(), o.FirstEnd.Sub(t0).Seconds()
+	if o.FirstEnd.IsZero() || f.Hi < lo || f.Lo > hi {
+		return fmt.Errorf("failover between %.3f s and %.3f s, the witness saw it between %.3f s and %.3f s (%+v)", f.Lo, f.Hi, lo, hi, o)
+	}
+	return nil
 }
 
 func seconds(x float64) time.Duration { return time.Duration(x * float64(time.Second)) }

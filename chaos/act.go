@@ -109,22 +109,25 @@ func undoPart(ctx context.Context, rt Runtime, id string, actions []Action, errs
 }
 
 // merge is the effect on a group: it began when its first member felt it. With members at t±u, the first one lies
-// between min(t-u) and min(t+u). Without proof for every member there is no proof for the group.
+// between min(t-u) and min(t+u). It is whole when its last member felt it. Without proof for every member there is no proof for the group.
 func merge(effects []Effect) Effect {
-	var lo, hi time.Time
+	var lo, hi, whole time.Time
 	var proofs []string
 	for _, e := range effects {
 		if e.Began.IsZero() || e.Proof == "" {
 			return Effect{}
 		}
 		lo, hi = earlier(lo, e.Began.Add(-e.Uncertainty)), earlier(hi, e.Began.Add(e.Uncertainty))
+		if last := e.Began.Add(e.Uncertainty); last.After(whole) {
+			whole = last
+		}
 		proofs = append(proofs, e.Proof)
 	}
 	if len(effects) == 0 {
 		return Effect{}
 	}
 	half := hi.Sub(lo) / 2
-	return Effect{Began: lo.Add(half), Uncertainty: half, Proof: strings.Join(proofs, "; ")}
+	return Effect{Began: lo.Add(half), Uncertainty: half, Whole: whole, Proof: strings.Join(proofs, "; ")}
 }
 
 // earlier is the earlier of two times; a zero time is none.

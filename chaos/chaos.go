@@ -64,6 +64,7 @@ type Scene struct {
 type Effect struct {
 	Began       time.Time     // when the first target felt it: process gone, cgroup frozen; never when the call returned
 	Uncertainty time.Duration // Began is known to ± this
+	Whole       time.Time     // when the last of several targets felt it, at the latest; zero: there is one
 	Proof       string        // what was seen, in words: "process 4242 gone"; "" is no proof
 }
 
@@ -87,6 +88,7 @@ type Window struct {
 	Asked       time.Time
 	Began       time.Time     // zero: no effect was seen
 	Uncertainty time.Duration // of Began
+	Whole       time.Time     // when the last of several targets felt it, at the latest
 	HealAsked   time.Time
 	Healed      time.Time // zero: not proven healed
 	Proof       string

@@ -49,7 +49,7 @@ func (e *engine) inject(ctx context.Context, in *injection) error {
 	if eff.Proof == "" || eff.Began.IsZero() {
 		w.Err = "no effect was seen"
 	} else {
-		w.Began, w.Uncertainty, w.Proof = eff.Began, eff.Uncertainty, eff.Proof
+		w.Began, w.Uncertainty, w.Whole, w.Proof = eff.Began, eff.Uncertainty, eff.Whole, eff.Proof
 	}
 	return nil
 }

@@ -21,6 +21,9 @@ import (
 // which is right and says nothing about the claim.
 const busyTries = 3
 
+// undecidedTries bounds runs of the README's first command that end without an answer: each takes two minutes.
+const undecidedTries = 2
+
 // readmeRun is the README's first command; TestReadmeCommandsRun leaves it to the test below.
 const readmeRun = "go run ./cmd/gauntlet run experiments/primary-kill.yaml"
 
@@ -29,20 +32,22 @@ const readmeRun = "go run ./cmd/gauntlet run experiments/primary-kill.yaml"
 func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	needDocker(t)
 	var run readmeTry
-	for range busyTries {
-		run = tryReadme(t)
-		if run.decided && run.differ == nil {
-			break // else this machine was too busy for an answer, or lost the primary by itself
+	for tries, undecided := 0, 0; tries < busyTries && undecided < undecidedTries; tries++ {
+		if run = tryReadme(t); run.decided && run.differ == nil {
+			break
+		}
+		if !run.decided { // this machine was too busy for an answer, or lost the primary by itself
+			undecided++
 		}
 	}
 	code, card := run.code, run.card
 	if !run.decided {
 		checkUndecided(t, code, card)
 		checkSameAgain(t, run.state, run.dir)
-		t.Skipf("not tested: the witness' failover, on a machine that was too busy %d times: %v", busyTries, card.Why)
+		t.Skipf("not tested: the witness' failover, on a machine that was too busy %d times: %v", undecidedTries, card.Why)
 	}
 	if run.differ != nil {
-		t.Errorf("%d runs, none of which both clients saw alike: %v", busyTries, run.differ)
+		t.Errorf("no run that both clients saw alike: %v", run.differ)
 	}
 	if code != exitPass || card.Verdict != score.Pass {
 		t.Errorf("exit code %d, verdict %s, want pass: %v", code, card.Verdict, card.Why)
@@ -106,7 +111,7 @@ func checkUndecided(t *testing.T, code int, card score.Card) {
 		t.Errorf("data: %+v; want none lost", card.Data)
 	}
 	if !machineBusy(strings.Join(card.Why, "\n")) {
-		t.Errorf("%d runs without an answer on a machine that was not busy: %v", busyTries, card.Why)
+		t.Errorf("%d runs without an answer on a machine that was not busy: %v", undecidedTries, card.Why)
 	}
 }
 
@@ -171,34 +176,47 @@ func checkSameAgain(t *testing.T, state, dir string) {
 	}
 }
 
-// The mutant promotes a stale replica; the ledger must catch it. Its sound sibling must pass the same faults.
-func TestStaleFailoverIsCaughtAndItsSoundSiblingIsNot(t *testing.T) {
+// The mutant promotes a stale replica; the ledger must catch it.
+func TestStaleFailoverIsCaught(t *testing.T) {
 	needDocker(t)
-	for _, c := range []struct {
-		topology string
-		lost     bool
-	}{{"replicated-stale", true}, {"replicated", false}} {
-		var code int
-		var card score.Card
-		for range busyTries {
-			state := t.TempDir()
-			inv := gauntlet(t, state, "run", "experiments/mutants/stale-failover.yaml", "--topology", c.topology, "--out", filepath.Join(state, "runs"))
-			code = inv.run(t)
-			nothingLeft(t)
-			if _, card = inv.recorded(t); card.Data.Known {
-				break // else the primary was lost by itself before the first step, or no node could be asked
-			}
-		}
-		if !card.Data.Known || (card.Data.Lost > 0) != c.lost {
-			t.Errorf("%s: lost %d of %d (known %v: %s), want lost: %v", c.topology, card.Data.Lost, card.Data.Acknowledged, card.Data.Known, card.Data.Why, c.lost)
-		}
-		if seen := card.Consistency; c.lost && len(seen.Illegal) == 0 || !c.lost && len(seen.Illegal) > 0 {
-			t.Errorf("%s: registers %+v, want an illegal history: %v", c.topology, *seen, c.lost)
-		}
-		if c.lost && code != exitFail {
-			t.Errorf("%s: exit code %d, want %d", c.topology, code, exitFail)
+	code, card := staleFailover(t, "replicated-stale")
+	if !card.Data.Known || card.Data.Lost == 0 {
+		t.Errorf("lost %d of %d (known %v: %s), want some lost", card.Data.Lost, card.Data.Acknowledged, card.Data.Known, card.Data.Why)
+	}
+	if len(card.Consistency.Illegal) == 0 {
+		t.Errorf("registers %+v, want an illegal history", *card.Consistency)
+	}
+	if code != exitFail {
+		t.Errorf("exit code %d, want %d", code, exitFail)
+	}
+}
+
+// Its sound sibling loses nothing by the same faults. Without -long the README's first command shows that of another fault.
+func TestStaleFailoverIsSurvivedByASoundTopology(t *testing.T) {
+	onlyLong(t)
+	needDocker(t)
+	_, card := staleFailover(t, "replicated")
+	if !card.Data.Known || card.Data.Lost > 0 {
+		t.Errorf("lost %d of %d (known %v: %s), want none lost", card.Data.Lost, card.Data.Acknowledged, card.Data.Known, card.Data.Why)
+	}
+	if len(card.Consistency.Illegal) > 0 {
+		t.Errorf("registers %+v, want legal histories", *card.Consistency)
+	}
+}
+
+// staleFailover runs the mutant's experiment until the writes could be read back.
+func staleFailover(t *testing.T, topology string) (code int, card score.Card) {
+	t.Helper()
+	for range busyTries {
+		state := t.TempDir()
+		inv := gauntlet(t, state, "run", "experiments/mutants/stale-failover.yaml", "--topology", topology, "--out", filepath.Join(state, "runs"))
+		code = inv.run(t)
+		nothingLeft(t)
+		if _, card = inv.recorded(t); card.Data.Known {
+			break // else the primary was lost by itself before the first step, or no node could be asked
 		}
 	}
+	return code, card
 }
 
 // The mutant lets sessions read at replicas that do not show yet what they wrote; their reads must be caught. That its sound sibling

@@ -98,6 +98,7 @@ type Fault struct {
 	Asked       time.Duration `json:"asked_ns"`
 	Began       time.Duration `json:"began_ns"`
 	Uncertainty time.Duration `json:"uncertainty_ns"`
+	Whole       time.Duration `json:"whole_ns,omitempty"` // when the last of several targets felt it, at the latest; 0 in old recordings
 	HealAsked   time.Duration `json:"heal_asked_ns"`
 	Healed      time.Duration `json:"healed_ns"`
 	Proof       string        `json:"proof,omitempty"`

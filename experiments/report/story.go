@@ -27,6 +27,9 @@ func (d *drawer) story() []row {
 		who := fmt.Sprintf("fault %d", f.Step+1)
 		add(f.Asked, who, f.Kind+" asked", "")
 		add(f.Began, who, f.Kind+" took effect (t0)", remarks("± "+duration(f.Uncertainty), some(f.Proof)))
+		if len(f.On) > 1 {
+			add(f.Whole, who, "the last of the targets felt it", "at the latest")
+		}
 		add(f.HealAsked, who, "heal asked", "")
 		add(f.Healed, who, "healed", f.Err)
 	}

@@ -56,7 +56,7 @@ func fault(w chaos.Window, origin time.Time) history.Fault {
 	return history.Fault{
 		Actions: w.Actions, Notes: w.Notes,
 		Step: w.Step, Kind: w.Fault, On: w.On, Roles: w.Roles, Asked: since(w.Asked), Began: since(w.Began),
-		Uncertainty: w.Uncertainty, HealAsked: since(w.HealAsked), Healed: since(w.Healed), Proof: w.Proof, Err: w.Err,
+		Uncertainty: w.Uncertainty, Whole: since(w.Whole), HealAsked: since(w.HealAsked), Healed: since(w.Healed), Proof: w.Proof, Err: w.Err,
 	}
 }
 

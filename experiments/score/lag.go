@@ -141,7 +141,7 @@ func (p *points) webCPU() (float64, bool) {
 	return most, len(p.cpu) > 0
 }
 
-// settle is how long after a fault began its target may still answer what was under way.
+// settle is how long after a fault's last target felt it a target may still answer what was under way.
 const settle = time.Second
 
 // silencing are the kinds of faults under which a target can't answer. A crashed one may: its policy restarts it.
@@ -153,7 +153,7 @@ func (p *points) answers(h *history.History, pt probe.Point) {
 		if !slices.Contains(silencing, f.Kind) || f.Began == 0 || !slices.Contains(f.On, pt.Target) || pt.Value != 1 || slices.Contains(p.answered, pt.Target) {
 			continue
 		}
-		if pt.At > f.Began+settle && pt.At < f.HealAsked {
+		if pt.At > max(f.Began, f.Whole)+settle && pt.At < f.HealAsked {
 			p.answered = append(p.answered, pt.Target)
 		}
 	}

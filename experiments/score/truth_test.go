@@ -158,3 +158,16 @@ func TestTargetsThatAnswerAllTheSame(t *testing.T) {
 		}
 	}
 }
+
+// Of several targets the last may answer until it is hit, too.
+func TestTargetsThatAreHitLater(t *testing.T) {
+	for at, doubt := range map[time.Duration]bool{23 * time.Second: false, 30 * time.Second: true} {
+		s := newSynth(load{class: "write", rate: 40, ledger: true}, load{class: "read", rate: 50})
+		s.step("kill", "", 20*time.Second, 40*time.Second, "web1", "web2")
+		s.events[len(s.events)-1].Fault.Whole = 23 * time.Second
+		s.add(history.Event{Point: &probe.Point{Metric: probe.Answers, Target: "web2", At: at, Value: 1}})
+		if c := s.score(t); c.Faults[0].Proven == doubt {
+			t.Errorf("answer at %v: proven %v, want %v: %v", at, c.Faults[0].Proven, !doubt, c.Why)
+		}
+	}
+}

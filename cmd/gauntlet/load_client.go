@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gauntlet/loadgen"
 	"gauntlet/loadgen/outpost"
 )
 
@@ -23,6 +24,7 @@ func loadClientCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--listen: %w", err)
 			}
+			defer loadgen.CollectLess()()
 			return outpost.Serve(cmd.Context(), l, at)
 		},
 	}

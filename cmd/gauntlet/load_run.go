@@ -92,6 +92,7 @@ func (s loadSummary) unhealthy() string {
 
 // send sends the load and shows progress each second.
 func (r *loader) send(ctx context.Context, sessions loadgen.Sessions, progress io.Writer) (loadgen.Report, error) {
+	defer loadgen.CollectLess()()
 	var rep loadgen.Report
 	var err error
 	var all sync.WaitGroup

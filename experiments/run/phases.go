@@ -109,6 +109,7 @@ func (r *runner) phases(ctx context.Context, rec *recorder, watch probe.Watch, l
 // race runs load, faults, abort conditions and the clock side by side.
 func (r *runner) race(ctx context.Context, rec *recorder, live chaos.Runtime, journal *chaos.Journal, sessions loadgen.Sessions) (map[string]uint64, error) {
 	defer goAhead()()
+	defer loadgen.CollectLess()()
 	begin := rec.now() + leadTime
 	loadCtx, stopLoad := context.WithCancelCause(ctx)
 	defer stopLoad(nil)

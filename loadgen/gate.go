@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,12 @@ const (
 var spans = [...]time.Duration{100 * time.Millisecond, time.Second, 10 * time.Second}
 
 const enoughDue = 10
+
+// lineLimit is how many requests may wait at a gate. Of more than a generator can send nearly all would wait for their deadlines, and
+// what that takes of the processor would be missing for those that are sent.
+const lineLimit = 10_000
+
+var errLineFull = errors.New("too many requests wait for a connection already")
 
 // gate lets the requests of one pool pass, no more at a time than the pool can carry, so that the queue is here and not in
 // net/http, which would send all of it at once when a system that hung answers again. A request on time passes as soon as a
@@ -61,11 +68,11 @@ func newGate(places int, pace float64, due func(from, to time.Time) uint64) *gat
 	return &gate{places: places, pace: pace, due: due}
 }
 
-// enter waits until the request may be sent, or fails with ctx. Who has entered must leave.
+// enter waits until the request may be sent, or fails with ctx, or at once if too many wait already. Who has entered must leave.
 func (g *gate) enter(ctx context.Context, due time.Time) error {
 	t := &ticket{due: due}
-	if !g.knock(t) {
-		return nil
+	if waits, err := g.knock(t); !waits {
+		return err
 	}
 	select {
 	case <-t.pass:
@@ -89,19 +96,22 @@ func (g *gate) enter(ctx context.Context, due time.Time) error {
 func isGone(t *ticket) bool { return t.state == left }
 
 // knock passes at once or waits in line, and says whether it waits.
-func (g *gate) knock(t *ticket) (waits bool) {
+func (g *gate) knock(t *ticket) (waits bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
 	free := len(g.fresh) == 0 && g.used < g.places
 	if late := now.Sub(t.due); free && (late <= onTime || late <= ownLate && g.newest() == nil) {
 		g.pass(t, now)
-		return false
+		return false, nil
+	}
+	if len(g.fresh)+len(g.held)-g.gone >= lineLimit {
+		return false, errLineFull
 	}
 	t.pass = make(chan struct{})
 	g.fresh = append(g.fresh, t)
 	g.pump(now)
-	return t.state == waiting
+	return t.state == waiting, nil
 }
 
 // leave gives the place to the next.

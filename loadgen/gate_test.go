@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -253,4 +254,35 @@ func TestOwnLatenessIsNotHeldBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// No more than lineLimit wait; who comes then is told at once, and one of the line that is given up makes room.
+func TestTheLineIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 1.2, func(_, _ time.Time) uint64 { return 1 })
+		defer g.close()
+		if err := g.enter(t.Context(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, giveUp := context.WithCancel(t.Context())
+		var waiting sync.WaitGroup
+		for range lineLimit {
+			waiting.Go(func() {
+				if g.enter(ctx, time.Now()) == nil {
+					t.Error("there was a second place")
+				}
+			})
+		}
+		synctest.Wait()
+		if err := g.enter(t.Context(), time.Now()); !errors.Is(err, errLineFull) {
+			t.Errorf("behind %d others: %v", lineLimit, err)
+		}
+		giveUp()
+		waiting.Wait()
+		soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := g.enter(soon, time.Now()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after they left: %v, want it to wait", err)
+		}
+	})
 }

@@ -233,9 +233,13 @@ func (l *lane) values(seq uint64) values {
 }
 
 // workers is enough for all requests that can be in flight: a deadline counts from the due time, so no more than the rate
-// times the timeout. Fewer would make the library send late, silently.
+// times the timeout. Fewer would make the library send late, silently. Where all pass one gate, no more can wait than its line has.
 func (l *lane) workers() uint64 {
-	return l.plan.crowd(l.profile.Timeout, l.profile.peak()) + uint64(l.profile.Connections) + 256
+	most := l.plan.crowd(l.profile.Timeout, l.profile.peak())
+	if l.gate != nil && l.pools == nil && l.visits == nil {
+		most = min(most, lineLimit)
+	}
+	return most + uint64(l.profile.Connections) + 256
 }
 
 // attack runs the lane's attack to its end, hands on every sample and returns how many requests were planned.

@@ -135,19 +135,51 @@ func sameFailover(t *testing.T, dir string, card score.Card, outages []witness) 
 		t.Fatal(err)
 	}
 	t0 := h.Header.Origin.Add(hit.Began)
-	// Each client says between which moments the service came back: the truth must have room in both intervals.
+	return sameEnd(t0, *hit.Failover, outages)
+}
+
+// sameEnd compares when the service came back by two clients. Each says between which moments that was: the truth must have room in
+// both intervals. The witness' outage is the one that t0 lies in, or that began soon after.
+func sameEnd(t0 time.Time, f score.Interval, outages []witness) error {
 	i := slices.IndexFunc(outages, func(o witness) bool {
 		return o.FirstBad.Before(t0.Add(5*time.Second)) && (o.FirstEnd.IsZero() || o.FirstEnd.After(t0))
 	})
 	if i < 0 {
 		return fmt.Errorf("the witness saw no outage after %s: %+v", t0, outages)
 	}
-	o, f := outages[i], hit.Failover
+	o := outages[i]
 	lo, hi := o.LastBad.Sub(t0).Seconds(), o.FirstEnd.Sub(t0).Seconds()
 	if o.FirstEnd.IsZero() || f.Hi < lo || f.Lo > hi {
 		return fmt.Errorf("failover between %.3f s and %.3f s, the witness saw it between %.3f s and %.3f s (%+v)", f.Lo, f.Hi, lo, hi, o)
 	}
 	return nil
+}
+
+// The comparison itself can fail.
+func TestTheClientsAreCompared(t *testing.T) {
+	t0 := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	saw := func(first, last, end float64) witness {
+		at := func(s float64) time.Time { return t0.Add(seconds(s)) }
+		return witness{FirstBad: at(first), LastBad: at(last), FirstEnd: at(end)}
+	}
+	open := saw(0.1, 9, 0)
+	open.FirstEnd = time.Time{}
+	for name, c := range map[string]struct {
+		outages []witness
+		same    bool
+	}{
+		"begins with the fault":     {[]witness{saw(0.01, 3.9, 4.1)}, true},
+		"began before it":           {[]witness{saw(-9, -8, -7), saw(-1.5, 3.9, 4.1)}, true},
+		"ended before it":           {[]witness{saw(-1.5, -0.5, -0.2)}, false},
+		"began much later":          {[]witness{saw(7, 8, 9)}, false},
+		"earlier than the interval": {[]witness{saw(0.01, 3, 3.5)}, false},
+		"later than the interval":   {[]witness{saw(0.01, 4.5, 5)}, false},
+		"never ended":               {[]witness{open}, false},
+	} {
+		if err := sameEnd(t0, score.Interval{Lo: 3.92, Hi: 4.05}, c.outages); (err == nil) != c.same {
+			t.Errorf("%s: %v, want the same: %v", name, err, c.same)
+		}
+	}
 }
 
 func seconds(x float64) time.Duration { return time.Duration(x * float64(time.Second)) }

@@ -109,7 +109,8 @@ func undoPart(ctx context.Context, rt Runtime, id string, actions []Action, errs
 }
 
 // merge is the effect on a group: it began when its first member felt it. With members at t±u, the first one lies
-// between min(t-u) and min(t+u). It is whole when its last member felt it. Without proof for every member there is no proof for the group.
+// between min(t-u) and min(t+u). It is whole when its last member felt it. Without proof for every member there is no proof for
+// the group.
 func merge(effects []Effect) Effect {
 	var lo, hi, whole time.Time
 	var proofs []string

@@ -64,7 +64,7 @@ type Scene struct {
 type Effect struct {
 	Began       time.Time     // when the first target felt it: process gone, cgroup frozen; never when the call returned
 	Uncertainty time.Duration // Began is known to ± this
-	Whole       time.Time     // when the last of several targets felt it, at the latest; zero: there is one
+	Whole       time.Time     // when the last target of a group felt it, at the latest; zero of a single operation
 	Proof       string        // what was seen, in words: "process 4242 gone"; "" is no proof
 }
 

@@ -25,7 +25,7 @@ var spans = [...]time.Duration{100 * time.Millisecond, time.Second, 10 * time.Se
 
 const enoughDue = 10
 
-// lineLimit is how many requests may wait at a gate. Of more than a generator can send nearly all would wait for their deadlines, and
+// lineLimit is how many requests may wait at a gate, with those that gave up and are still in its lists. Of more than a generator can send nearly all would wait for their deadlines, and
 // what that takes of the processor would be missing for those that are sent.
 const lineLimit = 10_000
 
@@ -105,7 +105,7 @@ func (g *gate) knock(t *ticket) (waits bool, err error) {
 		g.pass(t, now)
 		return false, nil
 	}
-	if len(g.fresh)+len(g.held)-g.gone >= lineLimit {
+	if len(g.fresh)+len(g.held) >= lineLimit {
 		return false, errLineFull
 	}
 	t.pass = make(chan struct{})

@@ -233,7 +233,8 @@ func (l *lane) values(seq uint64) values {
 }
 
 // workers is enough for all requests that can be in flight: a deadline counts from the due time, so no more than the rate
-// times the timeout. Fewer would make the library send late, silently. Where all pass one gate, no more can wait than its line has.
+// times the timeout. Fewer would make the library send late, silently. Who waits only at the gate is no more than its line has; for a connection of
+// his own or for an earlier step others may wait, too.
 func (l *lane) workers() uint64 {
 	most := l.plan.crowd(l.profile.Timeout, l.profile.peak())
 	if l.gate != nil && l.pools == nil && l.visits == nil {

@@ -44,7 +44,10 @@ func TestPrimaryKillIsMeasuredAsAnotherClientSeesIt(t *testing.T) {
 	if !run.decided {
 		checkUndecided(t, code, card)
 		checkSameAgain(t, run.state, run.dir)
-		t.Skipf("not tested: the witness' failover, on a machine that was too busy %d times: %v", undecidedTries, card.Why)
+		if run.differ != nil {
+			t.Skipf("not tested: the witness' failover, on a machine that was too busy %d times: %v; %v", undecidedTries, card.Why, run.differ)
+		}
+		return // undecided, as it should be, and seen alike all the same
 	}
 	if run.differ != nil {
 		t.Errorf("no run that both clients saw alike: %v", run.differ)
@@ -64,7 +67,7 @@ type readmeTry struct {
 	code       int
 	card       score.Card
 	decided    bool
-	differ     error // what the two clients saw differently, of a run that was decided
+	differ     error // what the two clients saw differently; of a run that was not decided it may be the machine's doing
 }
 
 func tryReadme(t *testing.T) (run readmeTry) {
@@ -80,9 +83,6 @@ func tryReadme(t *testing.T) (run readmeTry) {
 	nothingLeft(t)
 	run.dir, run.card = inv.recorded(t)
 	run.decided = run.card.Verdict == score.Pass || run.card.Data.Lost > 0 || !undecided(inv.stdout.String()+inv.stderr.String())
-	if !run.decided {
-		return run
-	}
 	if run.differ = sameFailover(t, run.dir, run.card, outages); run.differ != nil {
 		t.Logf("the clients differ: %v", run.differ)
 	}
@@ -100,8 +100,8 @@ func behindGoRun(code int, stderr string) int {
 }
 
 // checkUndecided is for a machine that was too busy for an answer each time. Then unknown is the answer, and never a pass; a ledger
-// that was read must be whole. Outages of the machine's doing flap and begin before the fault, so there is no failover that two
-// clients must see alike. Doubts that are not the machine's own fail the test.
+// that was read must be whole. Outages of the machine's doing flap and begin before the fault, so two clients need not see the
+// failover alike. Doubts that are not the machine's own fail the test.
 func checkUndecided(t *testing.T, code int, card score.Card) {
 	t.Helper()
 	if code == exitPass || card.Verdict == score.Unknown && code != exitUnknown && code != exitCannot {
@@ -109,6 +109,9 @@ func checkUndecided(t *testing.T, code int, card score.Card) {
 	}
 	if card.Data.Known && card.Data.Lost != 0 {
 		t.Errorf("data: %+v; want none lost", card.Data)
+	}
+	if card.Consistency != nil && len(card.Consistency.Illegal) > 0 {
+		t.Errorf("registers: %+v; want legal histories", *card.Consistency)
 	}
 	if !machineBusy(strings.Join(card.Why, "\n")) {
 		t.Errorf("%d runs without an answer on a machine that was not busy: %v", undecidedTries, card.Why)
@@ -120,7 +123,7 @@ func checkUndecided(t *testing.T, code int, card score.Card) {
 func sameFailover(t *testing.T, dir string, card score.Card, outages []witness) error {
 	t.Helper()
 	if len(card.Faults) != 1 || card.Faults[0].Failover == nil {
-		t.Fatalf("no failover on the card: %+v", card.Faults)
+		return fmt.Errorf("no failover on the card: %+v", card.Faults)
 	}
 	hit := card.Faults[0]
 	var sum float64

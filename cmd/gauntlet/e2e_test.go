@@ -91,7 +91,8 @@ func (inv *invocation) code(t *testing.T, err error) int {
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("%v: %v", inv.Args, err)
 	}
-	t.Logf("%s: exit %d\n%s%s", strings.Join(inv.Args[1:], " "), inv.ProcessState.ExitCode(), inv.stderr.String(), inv.stdout.String())
+	said := fmt.Sprintf("%s: exit %d\n%s%s", strings.Join(inv.Args[1:], " "), inv.ProcessState.ExitCode(), inv.stderr.String(), inv.stdout.String())
+	t.Cleanup(func() { t.Log(said) }) // after what the test found, which a long output would hide
 	return inv.ProcessState.ExitCode()
 }
 

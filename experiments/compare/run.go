@@ -24,7 +24,7 @@ type Run struct {
 	Sync       bool            `json:"sync"` // the topology promises that no acknowledged write is lost
 	Verdict    score.Verdict   `json:"verdict"`
 	Why        []string        `json:"why,omitempty"`
-	Void       bool            `json:"void"`           // the evidence is in doubt: nothing may be concluded from this run
+	Void       bool            `json:"void"`           // the evidence is in doubt, or the generator was behind near a fault: its values may be off by seconds
 	Behind     int             `json:"behind_seconds"` // judged seconds in which the load generator was at fault
 	Score      score.Interval  `json:"score"`          // in [0,100]
 	Limit      float64         `json:"limit"`          // lowest cap on the score, 100 without one
@@ -80,7 +80,7 @@ var seedless = regexp.MustCompile(`, seed \d+`)
 func Of(dir string, e spec.Experiment, h history.Header, c score.Card) Run {
 	r := Run{
 		Experiment: h.Experiment, Topology: h.Topology, Recording: dir, Origin: h.Origin, Seed: h.Seed, Machine: h.Machine, Sync: h.Sync,
-		Verdict: c.Verdict, Why: c.Why, Void: c.Score.Lo == 0 && c.Score.Hi == 100, Behind: c.Load.VoidedSecs, Score: c.Score, Limit: 100,
+		Verdict: c.Verdict, Why: c.Why, Void: c.Score.Lo == 0 && c.Score.Hi == 100 || c.Load.VoidedNear > 0, Behind: c.Load.VoidedSecs, Score: c.Score, Limit: 100,
 		Goals: c.Goals, Measures: c.Measures, Cost: costOf(c.Cost),
 		Setup: Setup{Rate: h.Rate, Ops: h.Ops, Timeout: h.Timeout, Limit: h.Limit, Planned: c.Load.Planned, Client: seedless.ReplaceAllString(h.Client, "")},
 	}

@@ -191,8 +191,6 @@ func runTimeline(t *testing.T) Timeline {
 
 func exactly(v float64) score.Interval { return score.Interval{Value: v, Lo: v, Hi: v} }
 
-func ptr(f float64) *float64 { return &f }
-
 // passCard is the card of the made-up run.
 func passCard() score.Card {
 	return score.Card{
@@ -230,7 +228,7 @@ func passCard() score.Card {
 		},
 		Faults: []score.Hit{{
 			Kind: "kill", On: []string{"db1"}, Roles: []string{"postgres-primary"}, Asked: sec(59.81), Began: t0, Healed: healed, Proven: true, Proof: "process 4242 gone; db1 refuses connections",
-			Class: "write", Failover: &score.Interval{Value: 3.549, Lo: 3.514, Hi: 3.584}, After: ptr(9.1),
+			Class: "write", Failover: &score.Interval{Value: 3.549, Lo: 3.514, Hi: 3.584}, After: &score.Interval{Value: 9.1, Lo: 9.1, Hi: 9.1},
 			Stages: []score.Stage{
 				{Name: "detect", Seconds: 3.021, Known: true, Evidence: "leader key gone from etcd"}, {Name: "decide", Seconds: 0.1, Known: true, Evidence: "db2 holds the leader key"},
 				{Name: "promote", Seconds: 0.149, Known: true, Evidence: "db2 says it is the primary"}, {Name: "reroute", Seconds: 0.084, Known: true, Evidence: "web1, web2, web3 write to db2"},

@@ -139,10 +139,10 @@ func steadyAgain(h score.Hit) string {
 	switch {
 	case h.After == nil:
 		return "never seen steady again"
-	case *h.After == 0:
+	case h.After.Hi == 0:
 		return "steady at once after the heal"
 	}
-	return "steady again " + seconds(*h.After) + " after the heal"
+	return "steady again " + spread(*h.After, "seconds") + " after the heal"
 }
 
 // target is what a fault hit, with the roles that it had then.

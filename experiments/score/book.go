@@ -138,7 +138,7 @@ func (b *book) lostSeconds() Interval {
 func (b *book) voided() int {
 	n := 0
 	for at := b.span.from.Truncate(time.Second); at < b.span.to; at += time.Second {
-		if slices.ContainsFunc(b.meters, func(m *meter) bool { return m.isVoid(at) }) {
+		if b.isVoid(at) {
 			n++
 		}
 	}
@@ -150,7 +150,7 @@ func (b *book) voidedIn(when []span) int {
 	n := 0
 	for at := b.span.from.Truncate(time.Second); at < b.span.to; at += time.Second {
 		near := slices.ContainsFunc(when, func(s span) bool { return at < s.to && at+time.Second > s.from })
-		if near && slices.ContainsFunc(b.meters, func(m *meter) bool { return m.isVoid(at) }) {
+		if near && b.isVoid(at) {
 			n++
 		}
 	}
@@ -159,7 +159,7 @@ func (b *book) voidedIn(when []span) int {
 
 // load is the generator's account of itself.
 func (b *book) load(h *history.History) Load {
-	l := Load{Accounted: b.account, LagP99: quantile(b.lag, 99), LagMax: quantile(b.lag, 100), VoidedSecs: b.voided()}
+	l := Load{Accounted: b.account, LagP99: quantile(b.lag, 99), LagMax: quantile(b.lag, 100), VoidedSecs: b.voided(), VoidedNear: b.voidedIn(critical(h))}
 	if h.End != nil {
 		for _, op := range h.Header.Ops {
 			l.Planned += h.End.Planned[op.Name]

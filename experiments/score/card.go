@@ -141,7 +141,7 @@ type Hit struct {
 	Failover *Interval     `json:"failover,omitempty"` // seconds; nil: nothing failed
 	Open     bool          `json:"open,omitempty"`     // not served for good again within the recording: Failover.Hi is no bound
 	Stages   []Stage       `json:"stages,omitempty"`
-	After    *float64      `json:"after_seconds,omitempty"` // from heal to steady; nil: never
+	After    *Interval     `json:"after,omitempty"` // seconds from heal to steady; nil: never
 	Why      string        `json:"why,omitempty"`
 }
 
@@ -177,4 +177,5 @@ type Load struct {
 	LagP99     time.Duration `json:"lag_p99_ns"`
 	LagMax     time.Duration `json:"lag_max_ns"`
 	VoidedSecs int           `json:"voided_seconds"`
+	VoidedNear int           `json:"voided_near_faults"` // those of them within 10 s after a fault began or was healed
 }

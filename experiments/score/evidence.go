@@ -17,25 +17,8 @@ const explainSlack = 2 * time.Second
 
 // maxVoid is the share of the judged time, in [0,1], that may be void before the whole run is: above it the load was not the one
 // that was planned. Below it what the void seconds hide is in the interval of each measure, and each goal is decided by its
-// interval, unless they lie where failover and recovery are measured: a void second within nearEdge after a fault's beginning
-// or healing could be the end of either.
-const (
-	maxVoid  = 0.1
-	nearEdge = 10 * time.Second
-)
-
-// critical are the times in which failover and recovery are measured.
-func critical(h *history.History) []span {
-	var out []span
-	for _, f := range h.Faults {
-		for _, at := range []time.Duration{f.Began, f.Healed} {
-			if at > 0 {
-				out = append(out, span{from: at, to: at + nearEdge})
-			}
-		}
-	}
-	return out
-}
+// interval.
+const maxVoid = 0.1
 
 // doubts are the reasons why nothing may be concluded: each makes the verdict unknown.
 func doubts(e spec.Experiment, h *history.History, b *book, p points, l Load) []string {
@@ -88,10 +71,10 @@ func generator(h *history.History, b *book, l Load) []string {
 	if h.End != nil && l.Planned != l.Accounted {
 		out = append(out, fmt.Sprintf("%d requests were planned, %d are accounted for", l.Planned, l.Accounted))
 	}
-	critical := b.voidedIn(critical(h))
-	if critical > 0 || float64(l.VoidedSecs) > maxVoid*b.span.length().Seconds() {
-		out = append(out, fmt.Sprintf("the load generator was behind (send lag p99 over %s) in %d judged seconds, %d of them near the beginning or the end of a fault", lagLimit, l.VoidedSecs, critical))
+	if judged := b.span.length().Seconds(); float64(l.VoidedSecs) > maxVoid*judged {
+		out = append(out, fmt.Sprintf("the load generator was behind (send lag p99 over %s) in %d of %.0f judged seconds, more than %.0f %% of them", lagLimit, l.VoidedSecs, judged, 100*maxVoid))
 	}
+	out = append(out, steadyUnknown(h, b)...)
 	for _, op := range h.Header.Ops {
 		if !slices.ContainsFunc(b.meters, func(m *meter) bool { return m.Name == op.Class && m.okBase > 0 }) {
 			out = append(out, fmt.Sprintf("no %s request succeeded in the baseline: there is nothing to compare with", op.Class))

@@ -50,7 +50,7 @@ func excerpt(c Card) string {
 			fmt.Fprintf(&b, ", failover of %s %.3f (%.3f to %.3f)", f.Class, f.Failover.Value, f.Failover.Lo, f.Failover.Hi)
 		}
 		if f.After != nil {
-			fmt.Fprintf(&b, ", steady after %.2f", *f.After)
+			fmt.Fprintf(&b, ", steady after %.2f", f.After.Value)
 		}
 		b.WriteString("\n")
 		for _, s := range f.Stages {

@@ -17,7 +17,7 @@ func hits(b *book, h *history.History, p points) []Hit {
 		hit.Why = f.Err
 		if f.Began != 0 {
 			hit.failover(b, h, f)
-			if hit.Failover != nil {
+			if hit.Failover != nil && hit.Failover.Value > 0 {
 				hit.Stages = stages(h, f, hit.Failover.Value)
 			}
 			hit.After = after(b, f)
@@ -48,11 +48,15 @@ func (hit *Hit) failover(b *book, h *history.History, f history.Fault) {
 		if o.Open {
 			stable, all = b.span.to, b.span.to
 		}
-		hit.Failover = &Interval{
+		is := m.bounds(o, f, Interval{
 			Value: max(0, (stable - f.Began).Seconds()),
 			Lo:    max(0, (o.LastBad - f.Began - f.Uncertainty).Seconds()),
 			Hi:    max(0, (all - f.Began + f.Uncertainty).Seconds()),
-		}
+		})
+		hit.Failover = &is
+	}
+	if hit.Failover == nil {
+		hit.mayHide(b, f)
 	}
 	if hit.Open {
 		hit.Why = strings.TrimPrefix(f.Err+"; "+hit.Class+" requests were never served for good again", "; ")
@@ -113,8 +117,44 @@ func overtaken(h *history.History, f history.Fault) bool {
 }
 
 // after is the time from the heal to the start of the first 10 s with 99 % good requests, in seconds; nil if there are none.
-// Good means within the limit, so the p99 is within it too.
-func after(b *book, f history.Fault) *float64 {
+// Good means within the limit, so the p99 is within it too. Void seconds could have been good or bad, which is its interval.
+func after(b *book, f history.Fault) *Interval {
+	is := b.steady(f, asSeen)
+	if is == nil {
+		return nil
+	}
+	out := exactly(*is)
+	if lo := b.steady(f, allGood); lo != nil {
+		out.Lo = min(out.Lo, *lo)
+	}
+	if hi := b.steady(f, allBad); hi != nil {
+		out.Hi = max(out.Hi, *hi)
+	} else {
+		out.Hi = max(out.Hi, (b.span.to - f.Healed).Seconds())
+	}
+	return &out
+}
+
+// What to take the bad requests of a void second for.
+const (
+	asSeen = iota
+	allGood
+	allBad
+)
+
+// badIn is how many requests of a slot were bad.
+func (b *book) badIn(i, void int) uint64 {
+	s := b.total[i]
+	if void == asSeen || !b.isVoid(b.span.from+time.Duration(i)*minSlot) {
+		return uint64(s.bad)
+	}
+	if void == allBad {
+		return uint64(s.due)
+	}
+	return 0
+}
+
+func (b *book) steady(f history.Fault, void int) *float64 {
 	if f.Healed == 0 {
 		return nil
 	}
@@ -122,9 +162,9 @@ func after(b *book, f history.Fault) *float64 {
 	first := max(0, int((f.Healed-b.span.from+minSlot-1)/minSlot))
 	var due, bad uint64
 	for i := first; i < len(b.total); i++ {
-		due, bad = due+uint64(b.total[i].due), bad+uint64(b.total[i].bad)
+		due, bad = due+uint64(b.total[i].due), bad+b.badIn(i, void)
 		if i-first >= window {
-			due, bad = due-uint64(b.total[i-window].due), bad-uint64(b.total[i-window].bad)
+			due, bad = due-uint64(b.total[i-window].due), bad-b.badIn(i-window, void)
 		}
 		if i-first >= window-1 && due > 0 && bad*100 <= due {
 			seconds := max(0, (b.span.from + time.Duration(i-window+1)*minSlot - f.Healed).Seconds())

@@ -214,10 +214,10 @@ func (m *meter) longestOutage() Interval {
 		}
 		if length := (end - o.Start).Seconds(); length > out.Value {
 			r := o.Resolution.Seconds()
-			void := float64(m.voided(o.Start, end))
-			out = Interval{Value: length, Lo: max(0, length-2*r-void), Hi: length + 2*r}
+			out = Interval{Value: length, Lo: max(0, length-2*r-m.doubted(o, end)), Hi: length + 2*r}
 		}
 	}
+	out.Hi = max(out.Hi, m.darkest())
 	return out
 }
 
@@ -240,8 +240,8 @@ func (m Measure) failover(c *Card) Measure {
 	m.Known = len(c.Faults) > 0
 	for _, hit := range c.Faults {
 		m.Known = m.Known && hit.Began != 0
-		if hit.Failover != nil && hit.Failover.Value > m.Value.Value {
-			m.Value = *hit.Failover
+		if hit.Failover != nil {
+			m.Value = m.Value.longest(*hit.Failover)
 		}
 	}
 	if i := slices.IndexFunc(c.Faults, func(hit Hit) bool { return hit.Open }); i >= 0 {
@@ -269,7 +269,7 @@ func (m Measure) after(h *history.History, b *book, c *Card) Measure {
 			}
 			return m
 		}
-		m.Value = exactly(max(m.Value.Value, *hit.After))
+		m.Value = m.Value.longest(*hit.After)
 	}
 	if !m.Known {
 		m.Why = "there was no fault"

@@ -16,7 +16,10 @@ import (
 // R3: the backlog of jobs counts as pressure where the topology has a queue, and so does the use of the web nodes' processors; alerts are scored where the experiment names rules.
 // R4: a failover is known to have ended only when every server of the tier was seen to serve again; registers whose history is not
 // linearizable count as data, and so do jobs that were lost or done more than once.
-const Formula = "R4"
+//
+// R5: nor do void seconds near the edges of faults put the whole run in doubt. They widen the intervals of outages, failover and
+// recovery, as if the service had been out in all of them.
+const Formula = "R5"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
 // "more than 1 % errors for 5 min" can see in its most sensitive reading.
@@ -96,16 +99,26 @@ func failoverPart(e spec.Experiment, h *history.History, c *Card) Part {
 			u.Lo = 0
 		}
 		if u.Value < p.Utility.Value || p.X == 0 {
-			p.Utility, p.X, p.Threshold = u, hit.Failover.Value, threshold
-			p.Quantity = fmt.Sprintf("%.2f s until %s requests were served for good", hit.Failover.Value, hit.Class)
+			p.Utility.Value, p.X, p.Threshold = u.Value, hit.Failover.Value, threshold
+			p.Quantity = hit.felt()
 		}
+		p.Utility.Lo, p.Utility.Hi = min(p.Utility.Lo, u.Lo), min(p.Utility.Hi, u.Hi)
 	}
 	return p
+}
+
+// felt says how long clients felt a fault.
+func (hit *Hit) felt() string {
+	if hit.Failover.Value == 0 {
+		return fmt.Sprintf("no %s request is known to have failed over, at most %.2f s may be hidden", hit.Class, hit.Failover.Hi)
+	}
+	return fmt.Sprintf("%.2f s until %s requests were served for good", hit.Failover.Value, hit.Class)
 }
 
 func afterPart(e spec.Experiment, h *history.History, b *book, c *Card) Part {
 	p := Part{Name: "after-effect", Weight: weightAfter, Applicable: len(e.Steps) > 0, Threshold: afterThreshold, Utility: exactly(1)}
 	p.Known = p.Applicable && len(c.Faults) == len(e.Steps)
+	var worst Interval
 	for i, hit := range c.Faults {
 		switch {
 		case hit.After == nil && overtaken(h, h.Faults[i]):
@@ -115,8 +128,8 @@ func afterPart(e spec.Experiment, h *history.History, b *book, c *Card) Part {
 			p.Utility, p.Quantity = exactly(0), "never steady again"
 			return p
 		default:
-			p.X = max(p.X, *hit.After)
-			p.Utility = exactly(utility(p.X, afterThreshold))
+			worst = worst.longest(*hit.After)
+			p.X, p.Utility = worst.Value, utilities(worst, afterThreshold)
 		}
 	}
 	if p.Quantity = fmt.Sprintf("%.1f s from heal to steady", p.X); p.Applicable && !p.Known {

@@ -127,7 +127,8 @@ func (ch Change) fault(hits []Hit) (int, error) {
 
 func (ch Change) replaceInFault(h *history.History, b *book, hit *Hit, i int) error {
 	if ch.Measure == "after_effect" {
-		hit.After = &ch.Value
+		is := exactly(ch.Value)
+		hit.After = &is
 		return nil
 	}
 	if hit.Failover == nil || hit.Open || hit.Failover.Value <= 0 {

@@ -56,7 +56,27 @@ func (s *Stack) remove(ctx context.Context) error {
 	if err == nil {
 		err = context.Cause(ctx)
 	}
+	if s.stranded(ctx, left) {
+		return fmt.Errorf("%w: project %s: %s: %w; mend: restart the Docker daemon, then gauntlet down %s", ErrLeft, s.Project, brief(left), errStranded, s.Topology.Name)
+	}
 	return fmt.Errorf("%w: project %s: %s: %w; mend: gauntlet down %s", ErrLeft, s.Project, brief(left), err, s.Topology.Name)
+}
+
+// errStranded is about networks that can't be removed until the daemon is started again, but can be used.
+var errStranded = errors.New("the engine counts endpoints of containers that are gone, which is a fault of its own (github.com/moby/moby/issues/42119)")
+
+// stranded says whether nothing is left but networks in which there is no container.
+func (s *Stack) stranded(ctx context.Context, left []resource) bool {
+	for _, r := range left {
+		if r.kind != "network" {
+			return false
+		}
+		n, err := s.engine.api.NetworkInspect(ctx, r.name, network.InspectOptions{})
+		if err != nil || len(n.Containers) > 0 {
+			return false
+		}
+	}
+	return len(left) > 0 && ctx.Err() == nil
 }
 
 // resource is a container, network or volume of a stack.

@@ -38,6 +38,7 @@ type gate struct {
 	places int
 	pace   float64 // >= 1
 	due    func(from, to time.Time) uint64
+	end    time.Time // nothing is due from then on; zero: there is no end
 
 	mu    sync.Mutex
 	used  int
@@ -192,7 +193,7 @@ func (g *gate) room(now time.Time) bool {
 		return false
 	}
 	span, due := g.span(now)
-	extra := (g.pace - 1 - float64(prompt)/float64(span)) * float64(due)
+	extra := (g.pace-float64(prompt)/float64(span))*float64(due) - float64(g.due(now.Add(-span), now))
 	if span == spans[len(spans)-1] && g.pace > 1 {
 		extra = max(extra, 1) // a load that is this slow bursts with nothing
 	}
@@ -207,9 +208,13 @@ func (g *gate) room(now time.Time) bool {
 	return true
 }
 
-// span is the time to look back over, and how many requests are due in it.
+// span is the time to look back over, and how many requests are due in it. What is left after the end of the schedule goes at the
+// pace that the schedule had at its end: then nothing else is sent, and to hold it back would only make it miss its deadlines.
 func (g *gate) span(now time.Time) (time.Duration, uint64) {
 	var due uint64
+	if !g.end.IsZero() && now.After(g.end) {
+		now = g.end
+	}
 	for _, span := range spans {
 		if due = g.due(now.Add(-span), now); due >= enoughDue {
 			return span, due

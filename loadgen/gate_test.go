@@ -119,6 +119,45 @@ func TestNoBurstAfterAHang(t *testing.T) {
 	}
 }
 
+// A server that hangs until the load is over: what waits at the gate then leaves at the pace that the schedule had, and is neither sent
+// at once nor held back until its deadline.
+func TestTheRestLeavesAfterTheEnd(t *testing.T) {
+	p := profileOf(1000, readOp)
+	p.CatchUp, p.Timeout, p.Connections = 1.2, 20*time.Second, 64
+	var got []Sample
+	var most int
+	synctest.Test(t, func(t *testing.T) {
+		s := faketarget.StartInMemory()
+		origin := time.Now()
+		var log sends
+		var both errgroup.Group
+		both.Go(func() error {
+			return s.Play(t.Context(), origin, faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, time.Second, 3*time.Second)...)
+		})
+		both.Go(func() error {
+			_, err := runOver(t.Context(), log.dial(s.Dial), p, Target{Base: s.URL(), Origin: origin, Start: 500 * time.Microsecond, Length: 4 * time.Second}, func(x Sample) { got = append(got, x) })
+			return err
+		})
+		if err := both.Wait(); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+		most = log.most(100*time.Millisecond, origin.Add(3500*time.Millisecond))
+	})
+	var last time.Duration
+	for _, x := range got {
+		last = max(last, x.End)
+	}
+	c := count(got)
+	t.Logf("at most %d requests per 100 ms, outcomes %v, the last ended at %v", most, c, last)
+	if len(got) != 4000 || c[OK] != 4000 || last > 7*time.Second { // 3,000 wait, 1,200 of them leave in a second
+		t.Errorf("%d samples, %v, the last ended at %v; want 4000 and all OK within 7 s", len(got), c, last)
+	}
+	if most > 122 {
+		t.Errorf("%d requests left within 100 ms, want at most 120", most)
+	}
+}
+
 // Without a limit the queue leaves at once: the instrument test of a stall needs that, and a card must not hide it.
 func TestBurstWithoutALimit(t *testing.T) {
 	if _, most := hang(t, profileOf(1000, readOp)); most < 500 {

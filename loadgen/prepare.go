@@ -130,6 +130,7 @@ func (ps *pools) gate(l *lane, lanes []*lane) *gate {
 			}
 		}
 		g = newGate(ps.profile.Client.atOnce(ps.profile.Connections), ps.profile.CatchUp, dueIn(own))
+		g.end = l.target.begin().Add(l.target.Length)
 		ps.gates[key] = g
 	}
 	return g

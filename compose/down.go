@@ -62,7 +62,7 @@ func (s *Stack) remove(ctx context.Context) error {
 	return fmt.Errorf("%w: project %s: %s: %w; mend: gauntlet down %s", ErrLeft, s.Project, brief(left), err, s.Topology.Name)
 }
 
-// errStranded is about networks that can't be removed until the daemon is started again, but can be used.
+// errStranded is about networks that can't be removed until the daemon is started again.
 var errStranded = errors.New("the engine counts endpoints of containers that are gone, which is a fault of its own (github.com/moby/moby/issues/42119)")
 
 // stranded says whether nothing is left but networks in which there is no container.

@@ -61,9 +61,7 @@ func (s *Stack) start(ctx context.Context, opt Options) error {
 	}
 	if len(left) > 0 {
 		opt.say("taking down what an earlier %s left: %s", s.Topology.Name, brief(left))
-		if err := s.remove(ctx); errors.Is(err, errStranded) {
-			opt.say("using what can't be removed: %v", err)
-		} else if err != nil {
+		if err := s.remove(ctx); err != nil {
 			return err
 		}
 	}

@@ -25,9 +25,13 @@ var spans = [...]time.Duration{100 * time.Millisecond, time.Second, 10 * time.Se
 
 const enoughDue = 10
 
-// lineLimit is how many requests may wait at a gate, with those that gave up and are still in its lists. Of more than a generator can send nearly all would wait for their deadlines, and
-// what that takes of the processor would be missing for those that are sent.
-const lineLimit = 10_000
+// How many requests may wait at a gate, with those that gave up and are still in its lists. Of more than a generator can send nearly all
+// would wait for their deadlines, and what that takes would be missing for those that are sent: some 30 KB for one that waits in a
+// goroutine, 100 bytes for one in a lane's line.
+const (
+	lineLimit  = 10_000
+	queueLimit = 100_000
+)
 
 var errLineFull = errors.New("too many requests wait for a connection already")
 
@@ -53,8 +57,19 @@ type gate struct {
 // ticket is a request that waits at a gate.
 type ticket struct {
 	due   time.Time
-	pass  chan struct{}
+	pass  chan struct{} // closed when it passes; nil: told tells
+	told  *lineup
+	n     uint64 // its number in the schedule of told's lane
+	late  bool   // was overdue when it came
 	state ticketState
+}
+
+// most is how many may wait when it comes.
+func (t *ticket) most() int {
+	if t.told != nil {
+		return queueLimit
+	}
+	return lineLimit
 }
 
 type ticketState uint8
@@ -84,13 +99,36 @@ func (g *gate) enter(ctx context.Context, due time.Time) error {
 		if t.state == passed {
 			return nil
 		}
-		t.state = left
-		if g.gone++; g.gone > 64 && g.gone > len(g.held)/2 {
-			g.held = slices.DeleteFunc(g.held, isGone)
-			g.fresh = slices.DeleteFunc(g.fresh, isGone)
-			g.gone = 0
-		}
+		g.drop(t)
 		return ctx.Err()
+	}
+}
+
+// giveUp takes a ticket out of the line, and says whether it was still in it.
+func (g *gate) giveUp(t *ticket) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if t.state != waiting {
+		return false
+	}
+	g.drop(t)
+	return true
+}
+
+// waits says whether a ticket is still in line.
+func (g *gate) waits(t *ticket) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return t.state == waiting
+}
+
+// drop marks a ticket that nobody waits with any more. The caller holds the lock.
+func (g *gate) drop(t *ticket) {
+	t.state = left
+	if g.gone++; g.gone > 64 && g.gone > len(g.held)/2 {
+		g.held = slices.DeleteFunc(g.held, isGone)
+		g.fresh = slices.DeleteFunc(g.fresh, isGone)
+		g.gone = 0
 	}
 }
 
@@ -104,12 +142,17 @@ func (g *gate) knock(t *ticket) (waits bool, err error) {
 	free := len(g.fresh) == 0 && g.used < g.places
 	if late := now.Sub(t.due); free && (late <= onTime || late <= ownLate && g.newest() == nil) {
 		g.pass(t, now)
+		if t.told != nil {
+			t.told.tell(t.n)
+		}
 		return false, nil
 	}
-	if len(g.fresh)+len(g.held) >= lineLimit {
+	if most := t.most(); len(g.fresh)+len(g.held) >= most {
 		return false, errLineFull
 	}
-	t.pass = make(chan struct{})
+	if t.told == nil {
+		t.pass = make(chan struct{})
+	}
 	g.fresh = append(g.fresh, t)
 	g.pump(now)
 	return t.state == waiting, nil
@@ -150,7 +193,11 @@ func (g *gate) let(t *ticket, now time.Time) {
 		return
 	}
 	g.pass(t, now)
-	close(t.pass)
+	if t.told != nil {
+		t.told.tell(t.n)
+	} else {
+		close(t.pass)
+	}
 }
 
 func (g *gate) pass(t *ticket, now time.Time) {

@@ -36,6 +36,7 @@ type lane struct {
 	base    http.RoundTripper
 	pools   *pools          // of which each user has his own; nil: base is for all
 	gate    *gate           // nil: nothing is held back
+	line    *lineup         // where requests wait for the gate; nil: each in a goroutine of the library
 	ctx     context.Context // of the run; the library's requests carry none
 	region  string
 
@@ -49,6 +50,7 @@ type lane struct {
 	retried  atomic.Uint64
 	mu       sync.Mutex
 	attempts map[uint64]attempt
+	turns    map[uint64]uint64 // the planned request of each of the library's that has not ended; without a line they are the same
 }
 
 // attempt is what became of a request.
@@ -90,7 +92,7 @@ func (l *lane) RoundTrip(blueprint *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, res := l.send(seq)
+	a, res := l.send(l.planned(seq))
 	l.mu.Lock()
 	l.attempts[seq] = a
 	l.mu.Unlock()
@@ -101,11 +103,31 @@ func (l *lane) RoundTrip(blueprint *http.Request) (*http.Response, error) {
 	return res, nil
 }
 
+// assign notes which planned request the library's next one is.
+func (l *lane) assign(seq, n uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.turns[seq] = n
+}
+
+// planned is the planned request that the library's is.
+func (l *lane) planned(seq uint64) uint64 {
+	if l.line == nil {
+		return seq
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.turns[seq]
+}
+
 // send ends request seq: it is sent at most once, within its deadline, in its session's turn and when the gate lets it pass.
 func (l *lane) send(seq uint64) (attempt, *http.Response) {
 	due := l.target.begin().Add(l.plan.at(seq))
 	ctx, cancel := context.WithDeadline(l.ctx, due.Add(l.profile.Timeout))
 	defer cancel()
+	if l.line != nil {
+		defer l.gate.leave() // it has passed
+	}
 	var got map[string]string
 	if l.visits != nil {
 		defer func() { l.visits.end(seq, l.step, got) }()
@@ -121,12 +143,9 @@ func (l *lane) send(seq uint64) (attempt, *http.Response) {
 			return attempt{out: Missed, err: l.why(ErrKindSession)}, nil
 		}
 	}
-	if l.gate != nil {
+	if l.gate != nil && l.line == nil {
 		if err := l.gate.enter(ctx, due); err != nil {
-			if late > onTime {
-				return attempt{out: Missed, err: l.why(ErrKindLate)}, nil
-			}
-			return attempt{out: Missed, err: l.why(ErrKindNoConnection)}, nil
+			return attempt{out: Missed, err: l.why(whyLate(late > onTime))}, nil
 		}
 		defer l.gate.leave()
 	}
@@ -233,28 +252,35 @@ func (l *lane) values(seq uint64) values {
 }
 
 // workers is enough for all requests that can be in flight: a deadline counts from the due time, so no more than the rate
-// times the timeout. Fewer would make the library send late, silently. Who waits only at the gate is no more than its line has; for a connection of
-// his own or for an earlier step others may wait, too.
+// times the timeout, and with a line no more than the gate has places. Fewer would make the library send late, silently.
 func (l *lane) workers() uint64 {
-	most := l.plan.crowd(l.profile.Timeout, l.profile.peak())
-	if l.gate != nil && l.pools == nil && l.visits == nil {
-		most = min(most, lineLimit)
+	if l.line != nil {
+		return uint64(l.gate.places) + 256
 	}
-	return most + uint64(l.profile.Connections) + 256
+	return l.plan.crowd(l.profile.Timeout, l.profile.peak()) + uint64(l.profile.Connections) + 256
 }
 
 // attack runs the lane's attack to its end, hands on every sample and returns how many requests were planned.
 func (l *lane) attack(put func(Sample)) uint64 {
-	p := &pacer{schedule: l.plan, ctx: l.ctx, begin: l.target.begin()}
 	attacker := vegeta.NewAttacker(
 		vegeta.Client(&http.Client{Transport: l, CheckRedirect: noFollow}),
 		vegeta.MaxWorkers(l.workers()),
 		vegeta.MaxBody(0),
 	)
-	for r := range attacker.Attack(l.blueprint, p, 0, "") {
+	if l.line != nil {
+		p := &linePacer{lane: l, put: put, begin: l.target.begin()}
+		l.collect(attacker.Attack(l.blueprint, p, 0, ""), put)
+		return p.asked
+	}
+	p := &pacer{schedule: l.plan, ctx: l.ctx, begin: l.target.begin()}
+	l.collect(attacker.Attack(l.blueprint, p, 0, ""), put)
+	return p.asked
+}
+
+func (l *lane) collect(results <-chan *vegeta.Result, put func(Sample)) {
+	for r := range results {
 		put(l.sample(r))
 	}
-	return p.asked
 }
 
 func noFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -267,23 +293,37 @@ func (l *lane) blueprint(t *vegeta.Target) error {
 
 // sample joins what the library measured with what became of the attempt.
 func (l *lane) sample(r *vegeta.Result) Sample {
+	n := l.planned(r.Seq)
 	l.mu.Lock()
 	a, ok := l.attempts[r.Seq]
 	delete(l.attempts, r.Seq)
+	delete(l.turns, r.Seq)
 	l.mu.Unlock()
 	if !ok { // the library refused its own blueprint
 		a = attempt{out: Missed, err: ErrKindProtocol}
 	}
-	s := Sample{
-		Op: l.op.Name, Class: l.op.Class, Region: l.region, Due: l.target.Start + l.plan.at(r.Seq),
-		Sent: r.Timestamp.Sub(l.target.Origin), End: r.End().Sub(l.target.Origin),
-		Code: a.code, Out: a.out, Server: a.server, Err: a.err,
-	}
-	if l.ids != nil {
-		s.ID = l.ledgerID(r.Seq)
-	}
+	s := l.planOf(n)
+	s.Sent, s.End = r.Timestamp.Sub(l.target.Origin), r.End().Sub(l.target.Origin)
+	s.Code, s.Out, s.Server, s.Err = a.code, a.out, a.server, a.err
 	if s.Out == Missed {
 		s.Sent = s.End
+	}
+	return s
+}
+
+// missed is the sample of a request that was never handed to the library.
+func (l *lane) missed(n uint64, kind string) Sample {
+	s := l.planOf(n)
+	s.End = time.Since(l.target.Origin)
+	s.Sent, s.Out, s.Err = s.End, Missed, kind
+	return s
+}
+
+// planOf is what is known of a request beforehand.
+func (l *lane) planOf(n uint64) Sample {
+	s := Sample{Op: l.op.Name, Class: l.op.Class, Region: l.region, Due: l.target.Start + l.plan.at(n)}
+	if l.ids != nil {
+		s.ID = l.ledgerID(n)
 	}
 	return s
 }

@@ -69,7 +69,9 @@ func runOver(ctx context.Context, dial dialFunc, p Profile, t Target, emit func(
 		if p.Client.PerUser > 0 {
 			l.pools = own
 		}
-		l.gate = own.gate(l, lanes)
+		if l.gate = own.gate(l, lanes); l.gate != nil && l.pools == nil && l.visits == nil {
+			l.line = newLine(l.gate)
+		}
 	}
 	rep, err := attackAll(ctx, lanes, emit)
 	rep.Dials = own.dials.Load()

@@ -1,0 +1,83 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gauntlet/loadgen/faketarget"
+)
+
+// hangs runs a load of 1,000 requests per second in made-up time against a server that hangs from 1 s on, for 4 s, and is cancelled after
+// a while. It returns the samples and when the run was over.
+func hangs(t *testing.T, p Profile, cancelAfter time.Duration) (got []Sample, over time.Duration, err error) {
+	synctest.Test(t, func(t *testing.T) {
+		s := faketarget.StartInMemory()
+		origin := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		defer time.AfterFunc(cancelAfter, cancel).Stop()
+		var both errgroup.Group
+		both.Go(func() error {
+			return s.Play(t.Context(), origin, faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, time.Second, 4*time.Second)...)
+		})
+		both.Go(func() error {
+			var rep Report
+			rep, err = runOver(ctx, s.Dial, p, Target{Base: s.URL(), Origin: origin, Start: 500 * time.Microsecond, Length: 5 * time.Second}, func(x Sample) { got = append(got, x) })
+			over = time.Since(origin)
+			if rep.Planned["read"] != uint64(len(got)) {
+				t.Errorf("planned %v, %d samples", rep.Planned, len(got))
+			}
+			return nil
+		})
+		if err := both.Wait(); err != nil {
+			t.Error(err)
+		}
+		s.Close()
+	})
+	return got, over, err
+}
+
+// Requests that wait in line when the run is cancelled end then, each with a sample that says so.
+func TestLineIsAbandonedAtOnce(t *testing.T) {
+	p := profileOf(1000, readOp)
+	p.CatchUp, p.Connections, p.Timeout = 1.2, 8, 20*time.Second
+	got, over, err := hangs(t, p, 3*time.Second)
+	if !errors.Is(err, context.Canceled) || over > 3100*time.Millisecond {
+		t.Errorf("%v after %v, want the end of the context at 3 s", err, over)
+	}
+	kinds := map[string]int{}
+	for _, x := range got {
+		kinds[x.Err]++
+	}
+	if len(got) < 2990 || len(got) > 3001 || kinds[""] < 990 || kinds[ErrKindCanceled] < 1980 || kinds[""]+kinds[ErrKindCanceled] != len(got) {
+		t.Errorf("%d samples: %v; want 3,000, of which 1,000 are ok and the others canceled", len(got), kinds)
+	}
+}
+
+// A request in line whose deadline passes is missed then and not later, and it is not the generator that is to blame.
+func TestLineKeepsDeadlines(t *testing.T) {
+	p := profileOf(1000, readOp)
+	p.CatchUp, p.Connections, p.Timeout = 1.2, 8, time.Second
+	got, over, err := hangs(t, p, time.Minute)
+	if err != nil || len(got) != 5000 || over > 6100*time.Millisecond {
+		t.Fatalf("%d samples, %v after %v", len(got), err, over)
+	}
+	missed := 0
+	for _, x := range got {
+		if x.Out != Missed {
+			continue
+		}
+		missed++
+		if late := x.Latency() - p.Timeout; x.Err != ErrKindNoConnection || late < 0 || late > 2*time.Millisecond {
+			t.Fatalf("%+v: want it missed at its deadline for want of a connection", x)
+		}
+	}
+	if missed < 3000 {
+		t.Errorf("%d missed, want those that were due in 4 s of hanging but the last second's", missed)
+	}
+}

@@ -60,7 +60,8 @@ type ticket struct {
 	pass  chan struct{} // closed when it passes; nil: told tells
 	told  *lineup
 	n     uint64 // its number in the schedule of told's lane
-	late  bool   // was overdue when it came
+	came  time.Time
+	late  bool // was overdue then
 	state ticketState
 }
 
@@ -143,7 +144,7 @@ func (g *gate) knock(t *ticket) (waits bool, err error) {
 	if late := now.Sub(t.due); free && (late <= onTime || late <= ownLate && g.newest() == nil) {
 		g.pass(t, now)
 		if t.told != nil {
-			t.told.tell(t.n)
+			t.told.tell(turn{t.n, now.Sub(t.came)})
 		}
 		return false, nil
 	}
@@ -194,7 +195,7 @@ func (g *gate) let(t *ticket, now time.Time) {
 	}
 	g.pass(t, now)
 	if t.told != nil {
-		t.told.tell(t.n)
+		t.told.tell(turn{t.n, now.Sub(t.came)})
 	} else {
 		close(t.pass)
 	}

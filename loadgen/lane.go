@@ -50,7 +50,7 @@ type lane struct {
 	retried  atomic.Uint64
 	mu       sync.Mutex
 	attempts map[uint64]attempt
-	turns    map[uint64]uint64 // the planned request of each of the library's that has not ended; without a line they are the same
+	turns    map[uint64]turn // the planned request of each of the library's that has not ended; without a line they are the same
 }
 
 // attempt is what became of a request.
@@ -92,7 +92,7 @@ func (l *lane) RoundTrip(blueprint *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, res := l.send(l.planned(seq))
+	a, res := l.send(l.planned(seq).n)
 	l.mu.Lock()
 	l.attempts[seq] = a
 	l.mu.Unlock()
@@ -104,16 +104,16 @@ func (l *lane) RoundTrip(blueprint *http.Request) (*http.Response, error) {
 }
 
 // assign notes which planned request the library's next one is.
-func (l *lane) assign(seq, n uint64) {
+func (l *lane) assign(seq uint64, t turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.turns[seq] = n
+	l.turns[seq] = t
 }
 
 // planned is the planned request that the library's is.
-func (l *lane) planned(seq uint64) uint64 {
+func (l *lane) planned(seq uint64) turn {
 	if l.line == nil {
-		return seq
+		return turn{n: seq}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -293,7 +293,7 @@ func (l *lane) blueprint(t *vegeta.Target) error {
 
 // sample joins what the library measured with what became of the attempt.
 func (l *lane) sample(r *vegeta.Result) Sample {
-	n := l.planned(r.Seq)
+	t := l.planned(r.Seq)
 	l.mu.Lock()
 	a, ok := l.attempts[r.Seq]
 	delete(l.attempts, r.Seq)
@@ -302,8 +302,8 @@ func (l *lane) sample(r *vegeta.Result) Sample {
 	if !ok { // the library refused its own blueprint
 		a = attempt{out: Missed, err: ErrKindProtocol}
 	}
-	s := l.planOf(n)
-	s.Sent, s.End = r.Timestamp.Sub(l.target.Origin), r.End().Sub(l.target.Origin)
+	s := l.planOf(t.n)
+	s.Sent, s.End = r.Timestamp.Add(-t.waited).Sub(l.target.Origin), r.End().Sub(l.target.Origin)
 	s.Code, s.Out, s.Server, s.Err = a.code, a.out, a.server, a.err
 	if s.Out == Missed {
 		s.Sent = s.End

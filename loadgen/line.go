@@ -13,15 +13,21 @@ type lineup struct {
 	wake    chan struct{}
 
 	mu     sync.Mutex
-	passed []uint64 // that hold a place and have not been sent
+	passed []turn // that hold a place and have not been sent
+}
+
+// turn is a request that may be sent.
+type turn struct {
+	n      uint64        // its number in the schedule
+	waited time.Duration // for the gate
 }
 
 func newLine(g *gate) *lineup { return &lineup{gate: g, wake: make(chan struct{}, 1)} }
 
 // tell notes that a request may be sent. The gate calls it with its lock held, so it waits for nothing.
-func (w *lineup) tell(n uint64) {
+func (w *lineup) tell(t turn) {
 	w.mu.Lock()
-	w.passed = append(w.passed, n)
+	w.passed = append(w.passed, t)
 	w.mu.Unlock()
 	select {
 	case w.wake <- struct{}{}:
@@ -30,20 +36,20 @@ func (w *lineup) tell(n uint64) {
 }
 
 // next takes a request that may be sent.
-func (w *lineup) next() (n uint64, ok bool) {
+func (w *lineup) next() (t turn, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.passed) == 0 {
-		return 0, false
+		return turn{}, false
 	}
-	n = w.passed[0]
+	t = w.passed[0]
 	w.passed = w.passed[1:]
-	return n, true
+	return t, true
 }
 
 // join brings a request that is due to the gate, which tells when it may be sent. The error says that too many wait.
 func (w *lineup) join(n uint64, due time.Time, late bool) error {
-	t := &ticket{due: due, told: w, n: n, late: late}
+	t := &ticket{due: due, told: w, n: n, late: late, came: time.Now()}
 	waits, err := w.gate.knock(t)
 	if waits {
 		w.waiting = append(w.waiting, t)
@@ -77,8 +83,8 @@ func (p *linePacer) Pace(_ time.Duration, hits uint64) (time.Duration, bool) {
 	l := p.lane
 	for l.ctx.Err() == nil {
 		first := p.expire()
-		if n, ok := l.line.next(); ok {
-			l.assign(hits, n)
+		if t, ok := l.line.next(); ok {
+			l.assign(hits, t)
 			return 0, false
 		}
 		more := p.asked < l.plan.n
@@ -142,9 +148,9 @@ func (p *linePacer) abandon() {
 			p.put(l.missed(t.n, ErrKindCanceled))
 		}
 	}
-	for n, ok := l.line.next(); ok; n, ok = l.line.next() {
+	for t, ok := l.line.next(); ok; t, ok = l.line.next() {
 		l.gate.leave()
-		p.put(l.missed(n, ErrKindCanceled))
+		p.put(l.missed(t.n, ErrKindCanceled))
 	}
 }
 

@@ -81,3 +81,25 @@ func TestLineKeepsDeadlines(t *testing.T) {
 		t.Errorf("%d missed, want those that were due in 4 s of hanging but the last second's", missed)
 	}
 }
+
+// What waits because no connection is free is not the generator's lag, which would make the system's outage void.
+func TestWaitingInLineIsNoLag(t *testing.T) {
+	p := profileOf(1000, readOp)
+	p.CatchUp, p.Connections, p.Timeout = 1.2, 8, 30*time.Second
+	got, _, err := hangs(t, p, time.Minute)
+	if err != nil || len(got) != 5000 {
+		t.Fatalf("%d samples, %v", len(got), err)
+	}
+	waited := 0
+	for _, x := range got {
+		if x.Latency() > time.Second {
+			waited++
+		}
+		if x.Out != OK || x.Lag() < 0 || x.Lag() > time.Millisecond {
+			t.Fatalf("%+v: lag %v, want it answered, and the generator on time", x, x.Lag())
+		}
+	}
+	if waited < 3000 {
+		t.Errorf("%d waited for more than 1 s, want those of 3 s of hanging at least", waited)
+	}
+}

@@ -34,7 +34,7 @@ func prepare(p Profile, t Target) ([]*lane, error) {
 		region := regions[i/block]
 		own := t
 		own.Base = strings.TrimSuffix(cmp.Or(region.Base, t.Base), "/")
-		l := &lane{op: op, index: i, region: region.Name, plan: plans[i], ids: ids[i], profile: p, target: own, attempts: map[uint64]attempt{}, turns: map[uint64]uint64{}}
+		l := &lane{op: op, index: i, region: region.Name, plan: plans[i], ids: ids[i], profile: p, target: own, attempts: map[uint64]attempt{}, turns: map[uint64]turn{}}
 		l.head, _ = wide.head(i, block)
 		if err := l.compile(); err != nil {
 			return nil, err

@@ -19,7 +19,7 @@ type Sample struct {
 	Class  string        // operation class: read, write, session, ...
 	Region string        // region of the client, "" where there is only one
 	Due    time.Duration // when the schedule wanted it sent; latency and deadline count from here
-	Sent   time.Duration // when a worker took it up; Sent-Due is the generator's own lag. Missed: when it was given up
+	Sent   time.Duration // when it was taken up, without what it waited for a connection; Sent-Due is the generator's own lag. Missed: when it was given up
 	End    time.Duration // when the answer was complete, or when it was given up
 	Code   int           // HTTP status, 0 without an answer
 	Out    Outcome

@@ -103,3 +103,23 @@ func TestWaitingInLineIsNoLag(t *testing.T) {
 		t.Errorf("%d waited for more than 1 s, want those of 3 s of hanging at least", waited)
 	}
 }
+
+// A request in line takes a few words, so more of them may wait than goroutines; who comes when it is full is turned away.
+func TestLineIsBoundedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 1.2, func(_, _ time.Time) uint64 { return 1 })
+		defer g.close()
+		w := newLine(g)
+		for n := range uint64(queueLimit + 1) { // one has the place
+			if err := w.join(n, time.Now(), false); err != nil {
+				t.Fatalf("request %d: %v", n, err)
+			}
+		}
+		if err := w.join(queueLimit+1, time.Now(), false); !errors.Is(err, errLineFull) {
+			t.Errorf("behind %d others: %v", queueLimit, err)
+		}
+		if got, ok := w.next(); !ok || got.n != 0 {
+			t.Errorf("%+v, %v may be sent, want the first", got, ok)
+		}
+	})
+}

@@ -4,6 +4,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"gauntlet/loadgen"
 )
 
 const killOf = "steps kill postgres-primary 10 10\nfault on db1 roles postgres-primary began 17 healed 27\n"
@@ -64,5 +67,26 @@ func TestSteadyInVoidSecondsIsUnknown(t *testing.T) {
 	}
 	if c := parse(killOf + strings.SplitAfter(late, "\n")[0]).card(t); doubt(c) || c.Faults[0].After == nil || c.Faults[0].After.Hi < 3 || c.Faults[0].After.Lo != 0 {
 		t.Errorf("%s, %v, steady again after %+v: want it known to lie between at once and 4 s", c.Verdict, c.Why, c.Faults[0].After)
+	}
+}
+
+// Of several regions what may have been the longest outage counts, not only the longest that was seen.
+func TestVoidSecondsOfTheOtherRegionCount(t *testing.T) {
+	b := &book{span: span{from: time.Nanosecond, to: 10 * time.Second}}
+	for due := time.Duration(0); due < b.span.to; due += 10 * time.Millisecond {
+		seen := loadgen.Sample{Class: "read", Region: "a", Due: due, Sent: due, End: due, Code: 200, Out: loadgen.OK}
+		if due >= 3*time.Second && due < 4*time.Second {
+			seen.Out, seen.Code = loadgen.Fail, 503
+		}
+		late := loadgen.Sample{Class: "read", Region: "b", Due: due, Sent: due, End: due, Code: 200, Out: loadgen.OK}
+		if due >= 5*time.Second && due < 8*time.Second {
+			late.Sent, late.End = due+2*lagLimit, due+2*lagLimit
+		}
+		b.meter(seen, 100).add(seen, time.Second)
+		b.meter(late, 100).add(late, time.Second)
+	}
+	got := Measure{Known: true}.ofClass("outage", "read", b).Value
+	if !within(got, Interval{Value: 1, Lo: 0.98, Hi: 3}) {
+		t.Errorf("outage %+v, want 1 s (1 s to 3 s)", got)
 	}
 }

@@ -128,9 +128,7 @@ func (m Measure) ofAll(name string, b *book) Measure {
 	case "outage", "longest_gap":
 		for _, meter := range b.meters {
 			got := m.ofClass(name, meter.Name, b)
-			if got.Value.Value >= m.Value.Value {
-				m.Value = got.Value
-			}
+			m.Value = m.Value.longest(got.Value)
 			if !got.Known {
 				m.Known, m.Why = false, got.Why
 			}
@@ -156,14 +154,14 @@ func (m Measure) ofClass(name, class string, b *book) Measure {
 			continue
 		}
 		got := meter.measure(name, b.span)
-		worse := got.Value > m.Value.Value
-		if name == "availability" {
-			worse = got.Value < m.Value.Value
+		switch {
+		case !found:
+			m.Value, found = got, true
+		case name == "availability":
+			m.Value = m.Value.shortest(got)
+		default:
+			m.Value = m.Value.longest(got)
 		}
-		if !found || worse {
-			m.Value = got
-		}
-		found = true
 	}
 	switch {
 	case !found:

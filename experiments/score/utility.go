@@ -46,6 +46,11 @@ func (i Interval) longest(j Interval) Interval {
 	return Interval{Value: max(i.Value, j.Value), Lo: max(i.Lo, j.Lo), Hi: max(i.Hi, j.Hi)}
 }
 
+// shortest is the lesser of two quantities, each of which is known to lie in its interval.
+func (i Interval) shortest(j Interval) Interval {
+	return Interval{Value: min(i.Value, j.Value), Lo: min(i.Lo, j.Lo), Hi: min(i.Hi, j.Hi)}
+}
+
 // atMost is the interval with all of it above limit cut off.
 func (i Interval) atMost(limit float64) Interval {
 	return Interval{Value: min(limit, i.Value), Lo: min(limit, i.Lo), Hi: min(limit, i.Hi)}

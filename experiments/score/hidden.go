@@ -91,9 +91,9 @@ func (m *meter) darkest() float64 {
 	return longest
 }
 
-// bounds widens what is known of a failover by what void seconds hide: requests that were bad in one may have been so because they
+// widened is what is known of a failover, widened by what void seconds hide: requests that were bad in one may have been so because they
 // were sent late, and the service may have been bad until the end of one that follows.
-func (m *meter) bounds(o Outage, f history.Fault, is Interval) Interval {
+func (m *meter) widened(o Outage, f history.Fault, is Interval) Interval {
 	for at := o.LastBad.Truncate(time.Second); at >= 0 && m.isVoid(at); at -= time.Second {
 		is.Lo = min(is.Lo, max(0, (at-f.Began-f.Uncertainty).Seconds()))
 	}

@@ -48,7 +48,7 @@ func (hit *Hit) failover(b *book, h *history.History, f history.Fault) {
 		if o.Open {
 			stable, all = b.span.to, b.span.to
 		}
-		is := m.bounds(o, f, Interval{
+		is := m.widened(o, f, Interval{
 			Value: max(0, (stable - f.Began).Seconds()),
 			Lo:    max(0, (o.LastBad - f.Began - f.Uncertainty).Seconds()),
 			Hi:    max(0, (all - f.Began + f.Uncertainty).Seconds()),
@@ -154,6 +154,7 @@ func (b *book) badIn(i, void int) uint64 {
 	return 0
 }
 
+// steady is the time from the heal to the start of the first 10 s with 99 % good requests, in seconds, if void seconds are taken for that.
 func (b *book) steady(f history.Fault, void int) *float64 {
 	if f.Healed == 0 {
 		return nil

@@ -11,8 +11,8 @@ import (
 // the processor there was.
 const collectPercent = 300
 
-// CollectLess lets this process collect garbage less often until undone, for some 10 MB of memory more where little is alive. It is for programs that do
-// little else than to make load. A GOGC in the environment stays in force.
+// CollectLess lets this process collect garbage less often until undone, for some 10 MB of memory more where little is alive. It is
+// for programs that do little else than to make load. A GOGC in the environment stays in force.
 func CollectLess() (undo func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}

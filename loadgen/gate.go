@@ -57,7 +57,7 @@ type gate struct {
 // ticket is a request that waits at a gate.
 type ticket struct {
 	due   time.Time
-	pass  chan struct{} // closed when it passes; nil: told tells
+	pass  chan struct{} // closed when it passes; nil before it waits, and with told
 	told  *lineup
 	n     uint64 // its number in the schedule of told's lane
 	came  time.Time
@@ -143,9 +143,6 @@ func (g *gate) knock(t *ticket) (waits bool, err error) {
 	free := len(g.fresh) == 0 && g.used < g.places
 	if late := now.Sub(t.due); free && (late <= onTime || late <= ownLate && g.newest() == nil) {
 		g.pass(t, now)
-		if t.told != nil {
-			t.told.tell(turn{t.n, now.Sub(t.came)})
-		}
 		return false, nil
 	}
 	if most := t.most(); len(g.fresh)+len(g.held) >= most {
@@ -194,11 +191,6 @@ func (g *gate) let(t *ticket, now time.Time) {
 		return
 	}
 	g.pass(t, now)
-	if t.told != nil {
-		t.told.tell(turn{t.n, now.Sub(t.came)})
-	} else {
-		close(t.pass)
-	}
 }
 
 func (g *gate) pass(t *ticket, now time.Time) {
@@ -206,6 +198,12 @@ func (g *gate) pass(t *ticket, now time.Time) {
 	g.used++
 	if now.Sub(t.due) > prompt {
 		g.late.add(now)
+	}
+	switch {
+	case t.told != nil:
+		t.told.tell(turn{t.n, now.Sub(t.came)})
+	case t.pass != nil:
+		close(t.pass)
 	}
 }
 

@@ -57,32 +57,58 @@ func (s *sends) most(span time.Duration, from time.Time) int {
 	return most
 }
 
-// hang runs a load in made-up time against a server that hangs from 3 s to 5 s, and returns the largest number of requests that
-// left in any 100 ms after that.
-func hang(t *testing.T, p Profile) (got []Sample, most int) {
+// hang is a load in made-up time against a server that hangs for a while.
+type hang struct {
+	from, length, load time.Duration
+	cancel             time.Duration // when the run is cancelled; 0: never
+	burst              time.Duration // from when on bursts are looked for
+}
+
+// hung is what became of it.
+type hung struct {
+	got  []Sample
+	most int           // the largest number of requests that left in any 100 ms
+	over time.Duration // when the run returned
+	err  error
+}
+
+func (h hang) run(t *testing.T, p Profile) (out hung) {
 	synctest.Test(t, func(t *testing.T) {
 		s := faketarget.StartInMemory()
 		origin := time.Now()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if h.cancel > 0 {
+			defer time.AfterFunc(h.cancel, cancel).Stop()
+		}
 		var log sends
 		var both errgroup.Group
 		both.Go(func() error {
-			return s.Play(t.Context(), origin, faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, 3*time.Second, 2*time.Second)...)
+			return s.Play(t.Context(), origin, faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, h.from, h.length)...)
 		})
 		both.Go(func() error {
-			rep, err := runOver(t.Context(), log.dial(s.Dial), p, Target{Base: s.URL(), Origin: origin, Start: 500 * time.Microsecond, Length: 9 * time.Second}, func(x Sample) { got = append(got, x) })
-			if rep.Planned["read"] != uint64(len(got)) || rep.Retried != 0 {
-				t.Errorf("report %+v with %d samples", rep, len(got))
+			var rep Report
+			rep, out.err = runOver(ctx, log.dial(s.Dial), p, Target{Base: s.URL(), Origin: origin, Start: 500 * time.Microsecond, Length: h.load}, func(x Sample) { out.got = append(out.got, x) })
+			out.over = time.Since(origin)
+			if rep.Planned["read"] != uint64(len(out.got)) || rep.Retried != 0 {
+				t.Errorf("report %+v with %d samples", rep, len(out.got))
 			}
-			return err
+			return nil
 		})
 		if err := both.Wait(); err != nil {
 			t.Error(err)
 		}
 		s.Close()
-		most = log.most(100*time.Millisecond, origin.Add(4*time.Second))
+		out.most = log.most(100*time.Millisecond, origin.Add(h.burst))
 	})
-	return got, most
+	if out.err != nil && h.cancel == 0 {
+		t.Error(out.err)
+	}
+	return out
 }
+
+// inTheMiddle is a hang of 2 s with load before and after it.
+var inTheMiddle = hang{from: 3 * time.Second, length: 2 * time.Second, load: 9 * time.Second, burst: 4 * time.Second}
 
 // After a hang of 2 s at 1,000 requests per second no 100 ms have more than 120 requests, whether the queue is in the generator
 // (64 connections) or none is needed (as many as can be on their way). In the second case the requests that are bad are those of
@@ -101,7 +127,8 @@ func TestNoBurstAfterAHang(t *testing.T) {
 			if p.Connections = tt.connections; p.Connections == 0 {
 				p.Connections = p.EnoughConnections()
 			}
-			got, most := hang(t, p)
+			h := inTheMiddle.run(t, p)
+			got, most := h.got, h.most
 			c := count(got)
 			t.Logf("%d connections: at most %d requests per 100 ms, outcomes %v", p.Connections, most, c)
 			if most > 122 { // two may fall on the edges
@@ -124,26 +151,8 @@ func TestNoBurstAfterAHang(t *testing.T) {
 func TestTheRestLeavesAfterTheEnd(t *testing.T) {
 	p := profileOf(1000, readOp)
 	p.CatchUp, p.Timeout, p.Connections = 1.2, 20*time.Second, 64
-	var got []Sample
-	var most int
-	synctest.Test(t, func(t *testing.T) {
-		s := faketarget.StartInMemory()
-		origin := time.Now()
-		var log sends
-		var both errgroup.Group
-		both.Go(func() error {
-			return s.Play(t.Context(), origin, faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, time.Second, 3*time.Second)...)
-		})
-		both.Go(func() error {
-			_, err := runOver(t.Context(), log.dial(s.Dial), p, Target{Base: s.URL(), Origin: origin, Start: 500 * time.Microsecond, Length: 4 * time.Second}, func(x Sample) { got = append(got, x) })
-			return err
-		})
-		if err := both.Wait(); err != nil {
-			t.Error(err)
-		}
-		s.Close()
-		most = log.most(100*time.Millisecond, origin.Add(3500*time.Millisecond))
-	})
+	h := hang{from: time.Second, length: 3 * time.Second, load: 4 * time.Second, burst: 3500 * time.Millisecond}.run(t, p)
+	got, most := h.got, h.most
 	var last time.Duration
 	for _, x := range got {
 		last = max(last, x.End)
@@ -160,8 +169,8 @@ func TestTheRestLeavesAfterTheEnd(t *testing.T) {
 
 // Without a limit the queue leaves at once: the instrument test of a stall needs that, and a card must not hide it.
 func TestBurstWithoutALimit(t *testing.T) {
-	if _, most := hang(t, profileOf(1000, readOp)); most < 500 {
-		t.Errorf("%d requests within 100 ms; want the whole queue, or this test measures nothing", most)
+	if h := inTheMiddle.run(t, profileOf(1000, readOp)); h.most < 500 {
+		t.Errorf("%d requests within 100 ms; want the whole queue, or this test measures nothing", h.most)
 	}
 }
 

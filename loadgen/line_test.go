@@ -6,47 +6,19 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"golang.org/x/sync/errgroup"
-
-	"gauntlet/loadgen/faketarget"
 )
 
-// hangs runs a load of 1,000 requests per second in made-up time against a server that hangs from 1 s on, for 4 s, and is cancelled after
-// a while. It returns the samples and when the run was over.
-func hangs(t *testing.T, p Profile, cancelAfter time.Duration) (got []Sample, over time.Duration, err error) {
-	synctest.Test(t, func(t *testing.T) {
-		s := faketarget.StartInMemory()
-		origin := time.Now()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		defer time.AfterFunc(cancelAfter, cancel).Stop()
-		var both errgroup.Group
-		both.Go(func() error {
-			return s.Play(t.Context(), origin, faketarget.Outage(faketarget.Behaviour{Mode: faketarget.Hang}, time.Second, 4*time.Second)...)
-		})
-		both.Go(func() error {
-			var rep Report
-			rep, err = runOver(ctx, s.Dial, p, Target{Base: s.URL(), Origin: origin, Start: 500 * time.Microsecond, Length: 5 * time.Second}, func(x Sample) { got = append(got, x) })
-			over = time.Since(origin)
-			if rep.Planned["read"] != uint64(len(got)) {
-				t.Errorf("planned %v, %d samples", rep.Planned, len(got))
-			}
-			return nil
-		})
-		if err := both.Wait(); err != nil {
-			t.Error(err)
-		}
-		s.Close()
-	})
-	return got, over, err
-}
+// untilTheEnd is a hang that lasts until the load is over.
+var untilTheEnd = hang{from: time.Second, length: 4 * time.Second, load: 5 * time.Second}
 
 // Requests that wait in line when the run is cancelled end then, each with a sample that says so.
 func TestLineIsAbandonedAtOnce(t *testing.T) {
 	p := profileOf(1000, readOp)
 	p.CatchUp, p.Connections, p.Timeout = 1.2, 8, 20*time.Second
-	got, over, err := hangs(t, p, 3*time.Second)
+	cut := untilTheEnd
+	cut.cancel = 3 * time.Second
+	h := cut.run(t, p)
+	got, over, err := h.got, h.over, h.err
 	if !errors.Is(err, context.Canceled) || over > 3100*time.Millisecond {
 		t.Errorf("%v after %v, want the end of the context at 3 s", err, over)
 	}
@@ -63,7 +35,8 @@ func TestLineIsAbandonedAtOnce(t *testing.T) {
 func TestLineKeepsDeadlines(t *testing.T) {
 	p := profileOf(1000, readOp)
 	p.CatchUp, p.Connections, p.Timeout = 1.2, 8, time.Second
-	got, over, err := hangs(t, p, time.Minute)
+	h := untilTheEnd.run(t, p)
+	got, over, err := h.got, h.over, h.err
 	if err != nil || len(got) != 5000 || over > 6100*time.Millisecond {
 		t.Fatalf("%d samples, %v after %v", len(got), err, over)
 	}
@@ -86,9 +59,9 @@ func TestLineKeepsDeadlines(t *testing.T) {
 func TestWaitingInLineIsNoLag(t *testing.T) {
 	p := profileOf(1000, readOp)
 	p.CatchUp, p.Connections, p.Timeout = 1.2, 8, 30*time.Second
-	got, _, err := hangs(t, p, time.Minute)
-	if err != nil || len(got) != 5000 {
-		t.Fatalf("%d samples, %v", len(got), err)
+	got := untilTheEnd.run(t, p).got
+	if len(got) != 5000 {
+		t.Fatalf("%d samples, want 5000", len(got))
 	}
 	waited := 0
 	for _, x := range got {

@@ -77,6 +77,7 @@ type coverage struct {
 	name     string
 	second   time.Duration // end of the running second
 	due, got int           // polls
+	idle     int           // ticks at which there was nothing to ask: nothing was overlooked then
 	last     time.Duration // when the last answer came, or when duty began
 	gap      time.Duration // longest time without an answer that touched the running second
 }
@@ -88,6 +89,7 @@ func newCoverage(name string, start time.Duration) *coverage {
 // note adds one poll and the ticks that it made the poller miss.
 func (c *coverage) note(s span, missed int, err error) {
 	if errors.Is(err, errIdle) {
+		c.idle++
 		c.last = s.ended
 		return
 	}
@@ -109,8 +111,8 @@ func (c *coverage) report(now time.Duration) (Point, bool) {
 	pt := Point{Metric: Coverage, Target: c.name, At: at, Took: c.gap}
 	due := c.due
 	if due > 0 {
-		pt.Value = float64(c.got) / float64(due)
+		pt.Value = float64(c.got+c.idle) / float64(due+c.idle)
 	}
-	c.second, c.due, c.got, c.gap = at+time.Second, 0, 0, 0
+	c.second, c.due, c.got, c.idle, c.gap = at+time.Second, 0, 0, 0, 0
 	return pt, due > 0
 }

@@ -150,6 +150,23 @@ func TestPollerRefused(t *testing.T) {
 	})
 }
 
+// A node that stops being what is asked fails one poll, and is then not asked: that is no blind second.
+func TestCoverageOfADutyThatEnds(t *testing.T) {
+	c := newCoverage("heartbeat write db1", 0)
+	c.note(span{0, 5 * ms}, 0, errRefused)
+	for i := range 9 {
+		at := time.Duration(i+1) * 100 * ms
+		c.note(span{at, at}, 0, errIdle)
+	}
+	if p, ok := c.report(time.Second); !ok || p.Value != 0.9 {
+		t.Errorf("got %+v, %v; want that one poll of ten was not answered", p, ok)
+	}
+	c.note(span{1100 * ms, 1100 * ms}, 0, errIdle)
+	if p, ok := c.report(2 * time.Second); ok {
+		t.Errorf("nothing was due, but coverage was reported: %+v", p)
+	}
+}
+
 // A machine that stood still makes one point whose gap tells how long.
 func TestCoverageStall(t *testing.T) {
 	c := newCoverage("x", 0)

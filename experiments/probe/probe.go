@@ -29,7 +29,7 @@ const (
 	ContainerSent     = "container_sent"     // likewise
 	PromQL            = "promql"             // value of a query of the user's own; the target is its name, and the series' labels
 	Answers           = "answers"            // 1 if the node answered its health question, 0 if it refused; Err if unknown
-	Coverage          = "coverage"           // once a second for each poller: share in [0,1] of its polls that gave an answer; Took is its longest gap
+	Coverage          = "coverage"           // once a second for each poller: share in [0,1] of its polls that gave an answer or had nothing to ask; Took is its longest gap
 )
 
 // Units maps each metric to its unit.

@@ -140,7 +140,7 @@ func TestLoadFindsFilesAndTheCatalogue(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"primary-kil":         `did you mean "primary-kill"?`,
-		"nowhere/x.yaml":      "there are: activity-split, backlog, broker-gone, cache-flush, database-partition, feed-master-kill, lb-crash, primary-kill, primary-pause, region-crash, region-partition, reshard, rolling-restart, shard-kill, slow-network, slow-replicas, steady, tier-crashes, tier-freezes, web-crash",
+		"nowhere/x.yaml":      "there are: activity-split, backlog, broker-gone, cache-flush, database-partition, feed-master-kill, lb-crash, primary-kill, primary-pause, region-crash, region-lease-kill, region-partition, reshard, rolling-restart, shard-kill, slow-network, slow-replicas, steady, tier-crashes, tier-freezes, web-crash",
 		"workloads/reference": "neither a file nor in the catalogue",
 		"../primary-kill":     "neither a file nor in the catalogue",
 		"":                    "neither a file nor in the catalogue",

@@ -154,14 +154,15 @@ const (
 	NoteError       = "error"       // something failed that the run survived
 	NoteAborted     = "aborted"     // the run could not go on
 	NoteUndo        = "undo"        // an undo failed: something may still be disturbed
-	NoteStall       = "stall"       // the machine stalled, text says for how long
+	NoteStall       = "stall"       // the machine was too busy all along, text says how
 	NoteJanitor     = "janitor"     // what became of the janitor, or what it did; bears not on the verdict
 )
 
 // End closes a complete recording.
 type End struct {
 	At      time.Duration     `json:"at_ns"`
-	Planned map[string]uint64 `json:"planned"` // requests planned per op; the samples must sum to it
+	Planned map[string]uint64 `json:"planned"`          // requests planned per op; the samples must sum to it
+	Pauses  []probe.Pause     `json:"pauses,omitempty"` // of this machine under the load, by offset from the origin
 }
 
 // Event is one line of events.jsonl: exactly one field is set.

@@ -11,9 +11,11 @@ import (
 	"time"
 )
 
-// The stall probe's limits: above either, the machine was too busy for anything to be concluded from a run.
+// The stall probe's limits. A tick later than StallLimit is a [Pause]; above one of the others the machine was too busy for anything to
+// be concluded from a run.
 const (
-	StallLimit = 50 * time.Millisecond // of the 99.9th percentile of a tick's lateness
+	StallLimit = 60 * time.Millisecond // then 1 in 100 ticks of a second is later than the 50 ms that a generator may lag
+	PauseLimit = 0.1                   // share of the seconds that a pause touches, in [0,1]
 	StealLimit = 0.05                  // share of the processors' time that a hypervisor gave to others, in [0,1]
 )
 
@@ -26,11 +28,32 @@ const StallTick = 4 * time.Millisecond
 // Stalls says how late a clock that ticks every StallTick was: how long this machine left a process that was ready to run
 // waiting. Each tick counts, also those that passed while it waited, so that a stall of 200 ms is 50 late ticks.
 type Stalls struct {
-	Ticks uint64        // that were due
-	P999  time.Duration // 99.9th percentile of their lateness, rounded up to a millisecond
-	Max   time.Duration // the longest wait
-	At    time.Duration // when the longest wait ended, from the start of the probe
-	Steal float64       // share of the processors' time given to others, in [0,1]; -1: this system does not say
+	Ticks  uint64        // that were due
+	P999   time.Duration // 99.9th percentile of their lateness, rounded up to a millisecond
+	Max    time.Duration // the longest wait
+	At     time.Duration // when the longest wait ended, from the start of the probe
+	Pauses []Pause       // in order of time, from the start of the probe
+	Steal  float64       // share of the processors' time given to others, in [0,1]; -1: this system does not say
+}
+
+// Pause is a time in which this machine left a process that was ready to run waiting for more than StallLimit, or several of them with
+// less than a second between.
+type Pause struct {
+	From time.Duration `json:"from_ns"`
+	To   time.Duration `json:"to_ns"`
+}
+
+// Seconds are the starts of the whole seconds that pauses touch, each once.
+func Seconds(pauses []Pause) []time.Duration {
+	var out []time.Duration
+	for _, p := range pauses {
+		for at := p.From.Truncate(time.Second); at <= p.To; at += time.Second {
+			if n := len(out); n == 0 || at > out[n-1] {
+				out = append(out, at)
+			}
+		}
+	}
+	return out
 }
 
 // WatchStalls ticks until ctx ends and returns what it saw. It takes about 2 % of a processor, and waits for one as an ordinary process
@@ -68,7 +91,13 @@ func watchStalls(ctx context.Context) Stalls {
 }
 
 // Void says whether the machine was too busy for anything to be concluded.
-func (s Stalls) Void() bool { return s.P999 > StallLimit || s.Steal > StealLimit }
+func (s Stalls) Void() bool { return s.paused() > PauseLimit || s.Steal > StealLimit }
+
+// paused is the share of the seconds that a pause touches, in [0,1].
+func (s Stalls) paused() float64 {
+	lasted := (time.Duration(s.Ticks)*StallTick + time.Second - 1) / time.Second
+	return float64(len(Seconds(s.Pauses))) / float64(max(1, lasted))
+}
 
 // Limits of AwaitCalm. A machine counts as calm when its clock was on time for two seconds in a row.
 const (
@@ -99,7 +128,7 @@ func (s Stalls) String() string {
 	if s.Steal >= 0 {
 		out = fmt.Sprintf("%.1f %% of the processors' time went to others (limit %.0f %%); ", 100*s.Steal, 100*StealLimit)
 	}
-	return out + fmt.Sprintf("a clock of %s was up to %s late (p99.9, limit %s), %s at most", StallTick, s.P999, StallLimit, s.Max.Round(time.Millisecond))
+	return out + fmt.Sprintf("a clock of %s was more than %s late in %.0f %% of the seconds (limit %.0f %%), %s at most", StallTick, StallLimit, 100*s.paused(), 100*PauseLimit, s.Max.Round(time.Millisecond))
 }
 
 // maxLate is the longest lateness that is told from longer ones, in milliseconds.
@@ -111,6 +140,7 @@ type stallMeter struct {
 	ticks  uint64
 	max    time.Duration
 	at     time.Duration
+	pauses []Pause
 }
 
 // next is when the next tick is due.
@@ -121,6 +151,7 @@ func (m *stallMeter) woke(now time.Duration) {
 	if late := now - m.next(); late > m.max {
 		m.max, m.at = late, now
 	}
+	m.pause(m.next(), now)
 	for m.next() <= now {
 		late := (now - m.next() + time.Millisecond - 1) / time.Millisecond
 		m.counts[min(late, maxLate)]++
@@ -128,8 +159,20 @@ func (m *stallMeter) woke(now time.Duration) {
 	}
 }
 
+// pause notes a tick that was due and when it came, if that was too late.
+func (m *stallMeter) pause(due, now time.Duration) {
+	if now-due <= StallLimit {
+		return
+	}
+	if n := len(m.pauses); n > 0 && due-m.pauses[n-1].To < time.Second {
+		m.pauses[n-1].To = now
+		return
+	}
+	m.pauses = append(m.pauses, Pause{From: due, To: now})
+}
+
 func (m *stallMeter) result() Stalls {
-	out := Stalls{Ticks: m.ticks, Max: m.max, At: m.at}
+	out := Stalls{Ticks: m.ticks, Max: m.max, At: m.at, Pauses: m.pauses}
 	left := uint64(math.Floor(float64(m.ticks) * 0.001)) // so many may be later
 	for late := maxLate; late >= 0 && m.ticks > 0; late-- {
 		if m.counts[late] > left {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -24,7 +25,7 @@ func TestStallsOfAnIdleMachine(t *testing.T) {
 	})
 }
 
-// A stall counts as all the ticks that passed meanwhile; 1 in 1000 may be late.
+// A run is void if more than a tenth of its seconds have a pause.
 func TestStallsVoidARun(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -32,10 +33,10 @@ func TestStallsVoidARun(t *testing.T) {
 		void   bool
 	}{
 		{"none", nil, false},
-		{"one of 45 ms each second", everySecond(45 * time.Millisecond), false},
-		{"one of 60 ms in 100 s", map[int]time.Duration{50: 60 * time.Millisecond}, false},
-		{"one of 200 ms in 100 s", map[int]time.Duration{50: 200 * time.Millisecond}, true},
-		{"one of 60 ms each second", everySecond(60 * time.Millisecond), true},
+		{"one of 56 ms each second", everySecond(56 * time.Millisecond), false},
+		{"one of 200 ms in 100 s", map[int]time.Duration{50: 200 * time.Millisecond}, false},
+		{"one of 72 ms each second", everySecond(72 * time.Millisecond), true},
+		{"one of 8 s", map[int]time.Duration{50: 8 * time.Second}, false},
 		{"one of 20 s", map[int]time.Duration{50: 20 * time.Second}, true},
 	} {
 		m := stallMeter{}
@@ -70,5 +71,25 @@ func TestStolenTimeVoidsARun(t *testing.T) {
 	}
 	if s := (Stalls{Ticks: 1000, Steal: -1}); s.Void() || strings.Contains(s.String(), "processors") {
 		t.Errorf("%s: void %v", s, s.Void())
+	}
+}
+
+// Pauses say when: each second that one touches, and no other.
+func TestPausesTouchSeconds(t *testing.T) {
+	m := stallMeter{}
+	for _, wait := range [][2]time.Duration{
+		{990 * ms, 1070 * ms},  // over the end of the first second
+		{1100 * ms, 1155 * ms}, // too short
+		{1800 * ms, 1900 * ms}, // in the same second as the first
+		{5000 * ms, 7004 * ms},
+	} {
+		for m.next() <= wait[0] {
+			m.woke(m.next())
+		}
+		m.woke(wait[1])
+	}
+	want := []time.Duration{0, time.Second, 5 * time.Second, 6 * time.Second, 7 * time.Second}
+	if got := Seconds(m.result().Pauses); !slices.Equal(got, want) {
+		t.Errorf("pauses %v touch %v, want %v", m.result().Pauses, got, want)
 	}
 }

@@ -32,8 +32,9 @@ type folder struct {
 	kinds   map[string]*ErrorKind
 	gauges  map[seriesKey]*Gauge
 	watch   map[string]*Coverage
-	first   time.Duration // due time of the first request
-	last    time.Duration // due time of the last one
+	paused  []time.Duration // seconds in which this machine paused
+	first   time.Duration   // due time of the first request
+	last    time.Duration   // due time of the last one
 	any     bool
 }
 
@@ -87,6 +88,7 @@ func (f *folder) event(e history.Event) {
 		f.t.Alerts = keep(f, f.t.Alerts, *e.Alert)
 	case e.End != nil:
 		f.t.Complete = true
+		f.paused = probe.Seconds(e.End.Pauses)
 	}
 }
 

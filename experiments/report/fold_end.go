@@ -77,7 +77,7 @@ func (f *folder) timeline() Timeline {
 	_, end := f.t.slices()
 	keys := slices.SortedFunc(maps.Keys(f.classes), compareKeys)
 	for _, k := range keys {
-		f.t.Classes = append(f.t.Classes, f.classes[k].series(k, end, f.t.Step))
+		f.t.Classes = append(f.t.Classes, f.classes[k].series(k, end, f.t.Step, f.paused))
 	}
 	f.t.Errors = sorted(f.kinds, func(a, b ErrorKind) int {
 		return cmp.Or(cmp.Compare(b.Total, a.Total), cmp.Compare(a.Kind, b.Kind))
@@ -126,8 +126,8 @@ func (f *folder) withoutLoad() (from, to time.Duration) {
 	return 0, to
 }
 
-// series ends the folding of one class.
-func (c *classFold) series(k seriesKey, end int, step time.Duration) Series {
+// series ends the folding of one class. Seconds in which this machine paused are void, like those in which the generator was late.
+func (c *classFold) series(k seriesKey, end int, step time.Duration, paused []time.Duration) Series {
 	at(&c.slices, end-1, sliceFold{})
 	out := Series{Name: k.a, Region: k.b, Slices: make([]Slice, len(c.slices))}
 	for i, b := range c.slices {
@@ -139,6 +139,11 @@ func (c *classFold) series(k seriesKey, end int, step time.Duration) Series {
 	for sec, l := range c.lags {
 		if l.voided() {
 			out.Slices[int(time.Duration(sec)*time.Second/step)].Voided = true
+		}
+	}
+	for _, at := range paused {
+		if i := int(at / step); i < len(out.Slices) {
+			out.Slices[i].Voided = true
 		}
 	}
 	return out

@@ -219,7 +219,7 @@ func lossCell(part score.Part) cell {
 func (p *printer) load(l score.Load) {
 	p.title("LOAD GENERATOR")
 	p.para(cell{}, 2, loadAccount(l))
-	p.para(cell{}, 2, fmt.Sprintf("send lag p99 %s, largest %s; %d s voided because of it", duration(l.LagP99), duration(l.LagMax), l.VoidedSecs))
+	p.para(cell{}, 2, fmt.Sprintf("send lag p99 %s, largest %s; %d s void because of it or of pauses of this machine", duration(l.LagP99), duration(l.LagMax), l.VoidedSecs))
 }
 
 // loadAccount says whether every planned request was accounted for.

@@ -40,7 +40,7 @@ type Series struct {
 // Planned = Good + Slow + Fail + Info + Missed.
 type Slice struct {
 	Planned, Good, Slow, Fail, Info, Missed uint32
-	Voided                                  bool          // the generator was late: nothing is known
+	Voided                                  bool          // the generator was late, or this machine paused: nothing is known
 	P50, P99, Max                           time.Duration // from the due time, of requests that were answered well; 0: none was
 }
 

@@ -38,6 +38,23 @@ func TestTimelineVoidsLateSeconds(t *testing.T) {
 	}
 }
 
+// So are seconds in which the machine paused, of all classes, however long slices are and wherever the load ended.
+func TestTimelineVoidsPauses(t *testing.T) {
+	end := history.Event{End: &history.End{Pauses: []probe.Pause{{From: sec(1.2), To: sec(2.1)}, {From: sec(90), To: sec(91)}}}}
+	load := []loadgen.Sample{{Class: "read", Out: loadgen.OK}, {Class: "write", Out: loadgen.OK, Due: sec(3.9), Sent: sec(3.9), End: sec(3.95)}}
+	tl, err := ReadTimeline(all(minimal(end)), all(load))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range tl.Classes {
+		for i, s := range c.Slices {
+			if want := i == 1 || i == 2; s.Voided != want {
+				t.Errorf("%s: second %d voided: %v, want %v", c.Name, i, s.Voided, want)
+			}
+		}
+	}
+}
+
 // minimal is a recording with one header.
 func minimal(more ...history.Event) []history.Event {
 	return append([]history.Event{{Header: &history.Header{Version: history.Version, Limit: 500 * time.Millisecond}}}, more...)

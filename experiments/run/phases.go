@@ -160,10 +160,14 @@ func (r *runner) registers(ctx context.Context, rec *recorder) error {
 	return register.Run(ctx, *r.exp.Registers, r.base, r.origin, rec.Writer.Register)
 }
 
-// watchStalls notes if the machine was too busy while the load lasted.
+// watchStalls keeps when the machine paused while the load lasted, and notes if it was too busy.
 func watchStalls(ctx context.Context, rec *recorder) {
 	began := rec.now()
-	if s := probe.WatchStalls(ctx); s.Void() {
+	s := probe.WatchStalls(ctx)
+	for _, p := range s.Pauses {
+		rec.pauses = append(rec.pauses, probe.Pause{From: began + p.From, To: began + p.To})
+	}
+	if s.Void() {
 		rec.note(history.NoteStall, fmt.Sprintf("%s, at %.1f s", s, (began+s.At).Seconds()))
 	}
 }

@@ -69,6 +69,8 @@ type recorder struct {
 	vigil  *vigil
 	series *seriesOf // for the alert rules; nil: there are none
 	say    func(string)
+
+	pauses []probe.Pause // of this machine under the load; known when the load has ended
 }
 
 func (r *recorder) now() time.Duration { return time.Since(r.origin) }

@@ -147,7 +147,7 @@ func (r *runner) record(ctx context.Context) error {
 	}
 	planned, err := r.observe(ctx, rec)
 	r.logs(ctx, rec)
-	return errors.Join(err, w.Close(history.End{At: rec.now(), Planned: planned}))
+	return errors.Join(err, w.Close(history.End{At: rec.now(), Planned: planned, Pauses: rec.pauses}))
 }
 
 // logs keeps what the containers printed, and the spans that are in it.

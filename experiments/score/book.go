@@ -9,6 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"gauntlet/experiments/history"
+	"gauntlet/experiments/probe"
 	"gauntlet/experiments/spec"
 	"gauntlet/loadgen"
 )
@@ -23,6 +24,7 @@ type book struct {
 	ends     []loadgen.Outcome // outcome by ledger id; 0: no such request was recorded
 	acked    []uint32          // acknowledged writes of the ledger, by second of their end
 	probes   []spec.Probe
+	paused   map[int64]bool // the judged seconds in which this machine paused, from the origin
 	account  uint64
 
 	goodBefore uint64 // good requests of the baseline
@@ -34,6 +36,7 @@ type book struct {
 func keep(e spec.Experiment, h *history.History) *book {
 	b := &book{span: spanOf(e, h), probes: e.Probes, answered: newHistogram(), baseline: newHistogram(), lag: newHistogram()}
 	b.total = make([]slot, (b.span.length()+minSlot-1)/minSlot)
+	b.paused = pausedSeconds(h, b.span)
 	rates := plannedRates(h.Header)
 	for s, err := range inDueOrder(h.Samples(), h.Header.Timeout) {
 		if err != nil {
@@ -44,6 +47,20 @@ func keep(e spec.Experiment, h *history.History) *book {
 	}
 	slices.SortFunc(b.meters, func(x, y *meter) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Region, y.Region)) })
 	return b
+}
+
+// pausedSeconds are the judged seconds in which this machine paused: it did not run the generator, and perhaps not the system either.
+func pausedSeconds(h *history.History, judged span) map[int64]bool {
+	out := map[int64]bool{}
+	if h.End == nil {
+		return out
+	}
+	for _, at := range probe.Seconds(h.End.Pauses) {
+		if at+time.Second > judged.from && at < judged.to {
+			out[int64(at/time.Second)] = true
+		}
+	}
+	return out
 }
 
 // plannedRates are the requests per second of each class and region.
@@ -113,6 +130,7 @@ func (b *book) meter(s loadgen.Sample, rate float64) *meter {
 		}
 	}
 	m := newMeter(s.Class, s.Region, max(rate, 0.001), b.span)
+	m.paused = b.paused
 	b.meters = append(b.meters, m)
 	return m
 }

@@ -102,7 +102,7 @@ type Class struct {
 	P99          time.Duration   `json:"p99_ns"`
 	FaultP50     time.Duration   `json:"fault_p50_ns"` // fault and recovery
 	FaultP99     time.Duration   `json:"fault_p99_ns"`
-	UnknownSecs  int             `json:"unknown_seconds"` // voided by the generator's own lag
+	UnknownSecs  int             `json:"unknown_seconds"` // voided by the generator's own lag, or by pauses of this machine
 }
 
 // WindowedWorst is the lowest availability over any window of the given length.

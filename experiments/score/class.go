@@ -35,6 +35,7 @@ type meter struct {
 	slot    time.Duration
 	slots   []slot
 	seconds map[int64]*lagSecond // by due second from the origin; those of the judged time only
+	paused  map[int64]bool       // likewise: this machine paused
 	outages outages
 	normal  *hdrhistogram.Histogram // latencies of answered requests in µs, baseline
 	judged  *hdrhistogram.Histogram // the same, fault and recovery
@@ -160,9 +161,11 @@ func (m *meter) lost(i int) float64 {
 	return m.slot.Seconds() * float64(s.bad) / float64(s.due)
 }
 
+// isVoid says whether nothing is known about the system in the second of a moment: the generator was at fault, or the machine.
 func (m *meter) isVoid(at time.Duration) bool {
-	sec := m.seconds[int64(at/time.Second)]
-	return sec != nil && sec.void()
+	n := int64(at / time.Second)
+	sec := m.seconds[n]
+	return m.paused[n] || sec != nil && sec.void()
 }
 
 // voided counts the seconds from..to in which the generator was at fault.

@@ -72,7 +72,7 @@ func generator(h *history.History, b *book, l Load) []string {
 		out = append(out, fmt.Sprintf("%d requests were planned, %d are accounted for", l.Planned, l.Accounted))
 	}
 	if judged := b.span.length().Seconds(); float64(l.VoidedSecs) > maxVoid*judged {
-		out = append(out, fmt.Sprintf("the load generator was behind (send lag p99 over %s) in %d of %.0f judged seconds, more than %.0f %% of them", lagLimit, l.VoidedSecs, judged, 100*maxVoid))
+		out = append(out, fmt.Sprintf("the load generator was behind (send lag p99 over %s) or this machine paused (for over %s) in %d of %.0f judged seconds, more than %.0f %% of them", lagLimit, probe.StallLimit, l.VoidedSecs, judged, 100*maxVoid))
 	}
 	out = append(out, steadyUnknown(h, b)...)
 	for _, op := range h.Header.Ops {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"gauntlet/experiments/history"
 	"gauntlet/experiments/probe"
@@ -30,6 +31,8 @@ var omissions = []struct {
 	{"bad requests left out", func(s *script) { s.thin(func(_ int, x loadgen.Sample) bool { return x.Out == loadgen.OK }) }},
 	{"the faults left out", func(s *script) { s.drop(func(e history.Event) bool { return e.Fault != nil }) }},
 	{"a stall of the machine", func(s *script) { s.add(history.Event{Note: &history.Note{Kind: history.NoteStall, Text: "80 ms"}}) }},
+	{"a machine that paused in the outage", func(s *script) { s.pause(faultAt, faultAt+3*time.Second) }},
+	{"a machine that paused after the heal", func(s *script) { s.pause(faultAt+10*time.Second, faultAt+11*time.Second) }},
 	{"a generator that fell behind in the outage", func(s *script) { s.late() }},
 }
 
@@ -63,6 +66,15 @@ func (s *script) drop(which func(history.Event) bool) { s.events = slices.Delete
 func (s *script) thin(keep func(i int, x loadgen.Sample) bool) {
 	i := -1
 	s.samples = slices.DeleteFunc(s.samples, func(x loadgen.Sample) bool { i++; return !keep(i, x) })
+}
+
+// pause lets this machine pause once more.
+func (s *script) pause(from, to time.Duration) {
+	for _, e := range s.events {
+		if e.End != nil {
+			e.End.Pauses = append(e.End.Pauses, probe.Pause{From: from, To: to})
+		}
+	}
 }
 
 // late makes the generator late for all requests that went badly.

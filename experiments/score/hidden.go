@@ -117,7 +117,7 @@ func (m *meter) hidden(f history.Fault) float64 {
 	return longest
 }
 
-const behindThen = "the load generator was behind soon after it: a failover of a length in the interval may be hidden"
+const behindThen = "the load generator was behind or this machine paused soon after it: a failover of a length in the interval may be hidden"
 
 // mayHide sets what a failover that nobody saw can have been at most.
 func (hit *Hit) mayHide(b *book, f history.Fault) {

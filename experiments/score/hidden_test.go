@@ -20,6 +20,10 @@ func TestVoidSecondsWidenTheIntervals(t *testing.T) {
 	}{
 		"none":                         {"bad write 17..20 fail\n", Interval{3, 2.9, 3.11}, Interval{3, 2.9, 3.11}, true},
 		"right after the outage":       {"bad write 17..20 fail\nbad write 20..21 late\n", Interval{3, 2.9, 4.11}, Interval{3, 2.9, 4.11}, true},
+		"a pause right after it":       {"bad write 17..20 fail\npause 20.1..20.2\n", Interval{3, 2.9, 4.11}, Interval{3, 2.9, 4.11}, true},
+		"a pause within it":            {"bad write 17..20 fail\npause 18.1..18.2\n", Interval{3, 1.9, 3.11}, Interval{3, 2.9, 3.11}, true},
+		"a pause soon after the fault": {"pause 18.1..18.9\n", Interval{0, 0, 1}, Interval{0, 0, 2.001}, true},
+		"a pause before the fault":     {"pause 9..16\n", Interval{}, Interval{}, false},
 		"less than a stable run later": {"bad write 17..20 fail\nbad write 21..22 late\n", Interval{3, 2.9, 5.11}, Interval{3, 2.9, 5.11}, true},
 		"long after the outage":        {"bad write 17..20 fail\nbad write 40..41 late\n", Interval{3, 2.9, 3.11}, Interval{3, 2.9, 3.11}, true},
 		"soon after the fault":         {"bad write 18..19 late\n", Interval{0, 0, 1}, Interval{0, 0, 2.001}, true},
@@ -88,5 +92,15 @@ func TestVoidSecondsOfTheOtherRegionCount(t *testing.T) {
 	got := Measure{Known: true}.ofClass("outage", "read", b).Value
 	if !within(got, Interval{Value: 1, Lo: 0.98, Hi: 3}) {
 		t.Errorf("outage %+v, want 1 s (1 s to 3 s)", got)
+	}
+}
+
+// More than a tenth of the judged seconds in pauses, and nothing is concluded; a tenth, and it is.
+func TestPausesOfTheMachineVoidARun(t *testing.T) {
+	for pauses, want := range map[string]bool{"pause 40..43.9\n": false, "pause 40..44.9\n": true} {
+		c := parse(killOf + pauses).card(t)
+		if got := slices.ContainsFunc(c.Why, func(why string) bool { return strings.Contains(why, "paused") }); got != want {
+			t.Errorf("%s: doubted %v because of %v, want %v", pauses, got, c.Why, want)
+		}
 	}
 }

@@ -19,7 +19,10 @@ import (
 //
 // R5: nor do void seconds near the edges of faults put the whole run in doubt. They widen the intervals of outages, failover and
 // recovery, as if the service had been out in all of them.
-const Formula = "R5"
+//
+// R6: seconds in which this machine paused for more than 60 ms are void. Before, 1 in 1,000 ticks of the stall probe that were more than
+// 50 ms late put the whole run in doubt; now more than 10 % of such seconds do.
+const Formula = "R6"
 
 // Weights and thresholds of the parts. The threshold of lost service is 1 % of 5 min, the smallest outage that a rule of
 // "more than 1 % errors for 5 min" can see in its most sensitive reading.
@@ -76,7 +79,7 @@ func lostPart(b *book, c *Card) Part {
 	p.Quantity = fmt.Sprintf("%.2f s lost over fault and recovery, weighted by traffic", lost.Value)
 	p.Utility = utilities(lost, lostThreshold)
 	if c.Load.VoidedSecs > 0 {
-		p.Why = fmt.Sprintf("%d seconds are void: the generator was behind", c.Load.VoidedSecs)
+		p.Why = fmt.Sprintf("%d seconds are void: the generator was behind or the machine paused", c.Load.VoidedSecs)
 	}
 	return p
 }

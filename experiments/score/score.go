@@ -157,7 +157,7 @@ func (c *Card) warn(h *history.History) {
 		}
 	}
 	if c.Load.VoidedSecs > 0 {
-		c.Warnings = append(c.Warnings, fmt.Sprintf("%d judged seconds are void, because the load generator was behind; what they hide is in the intervals", c.Load.VoidedSecs))
+		c.Warnings = append(c.Warnings, fmt.Sprintf("%d judged seconds are void, because the load generator was behind or this machine paused; what they hide is in the intervals", c.Load.VoidedSecs))
 	}
 	for _, n := range h.Notes {
 		if n.Kind == history.NoteInfo || n.Kind == history.NoteJanitor {

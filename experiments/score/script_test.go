@@ -28,6 +28,7 @@ import (
 //	engine NAME ACTION at T
 //	read NODE ROLE minus A..B,... [plus A..B] [dup A..B] [behind] [err WORDS]     all acknowledged ids but these
 //	note KIND WORDS
+//	pause FROM..TO                    of this machine
 //	noend | unplanned                 the recording has no end; one more request was planned
 //
 // Times are seconds from the origin. The load is 20 writes and 80 reads a second: warm-up 2 s to 7 s, baseline to 17 s, then the
@@ -37,6 +38,7 @@ type script struct {
 	events   []history.Event
 	samples  []loadgen.Sample
 	bad      []badness
+	pauses   []probe.Pause
 	noEnd    bool
 	extra    uint64
 	reads    []string
@@ -131,6 +133,9 @@ func (s *script) line(line string, w []string) {
 		s.reads = append(s.reads, line)
 	case "note":
 		s.add(history.Event{Note: &history.Note{Kind: w[1], Text: strings.Join(w[2:], " ")}})
+	case "pause":
+		from, to := between(w[1])
+		s.pauses = append(s.pauses, probe.Pause{From: from, To: to})
 	case "noend":
 		s.noEnd = true
 	case "unplanned":
@@ -240,7 +245,7 @@ func (s *script) finish() {
 	}
 	s.planned["feed"] += s.extra
 	if !s.noEnd {
-		s.add(history.Event{End: &history.End{At: loadTo + time.Second, Planned: s.planned}})
+		s.add(history.Event{End: &history.End{At: loadTo + time.Second, Planned: s.planned, Pauses: s.pauses}})
 	}
 	s.events = append([]history.Event{{Header: &s.header}}, s.events...)
 	slices.SortStableFunc(s.samples, func(a, b loadgen.Sample) int { return int(a.End - b.End) })

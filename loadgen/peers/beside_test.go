@@ -70,6 +70,7 @@ const (
 	sendLag    = "send lag p99 ms"
 	memory     = "memory MB"
 	growth     = "growth B/request"
+	sentShare  = "sent %"
 	badShare   = "bad %"
 	bursts     = "burst ×"
 	conns      = "connections opened"
@@ -78,6 +79,7 @@ const (
 
 // BenchmarkCost is what a request costs the generator, by the difference of a long and a short load, so that the start of a process
 // is not in it, and how late requests reach the server. All have 64 connections; vegeta has 64 workers, as it breaks itself without.
+// The cost is that of a request that was sent, of a tool that can't send them all, too.
 func BenchmarkCost(b *testing.B) {
 	for _, rate := range []int{3000, 10_000} {
 		b.Run(fmt.Sprint(rate), func(b *testing.B) {
@@ -85,13 +87,13 @@ func BenchmarkCost(b *testing.B) {
 			for b.Loop() {
 				for range *repeats {
 					for _, t := range all {
-						if t.open && (t.name != "k6" || rate <= 3000) { // k6 can't send more on one core
+						if t.open {
 							cost(b, t, rate, v)
 						}
 					}
 				}
 			}
-			v.print(fmt.Sprintf("%d requests per second, 64 connections", rate), perRequest, sendLag, memory, growth)
+			v.print(fmt.Sprintf("%d requests per second, 64 connections", rate), perRequest, sentShare, sendLag, memory, growth)
 			v.ratio(b, perRequest, "vegeta", "fortio", "k6")
 			v.ratio(b, sendLag, "vegeta", "fortio", "k6")
 		})
@@ -108,6 +110,7 @@ func cost(b *testing.B, t tool, rate int, v values) {
 	more := float64(long.sent - short.sent)
 	v.add(t.name, perRequest, float64((long.cpu-short.cpu).Microseconds())/more)
 	v.add(t.name, growth, float64(long.rss-short.rss)/more)
+	v.add(t.name, sentShare, 100*float64(long.sent)/(float64(rate)*j.length.Seconds()))
 	v.add(t.name, sendLag, float64(lag(s.arrivals(), rate))/ms)
 	v.add(t.name, memory, float64(long.rss)/1e6)
 }
@@ -129,15 +132,20 @@ func BenchmarkRate(b *testing.B) {
 	v.ratio(b, what, "vegeta", "fortio", "k6")
 }
 
+// sustained is the highest rate that a tool sends 99.5 % of, 0 if there is none. It tries higher ones than one that was not sent, as
+// some tools begin late and miss more of a low rate than of a higher one, until three in a row were not.
 func sustained(b *testing.B, t tool) int {
-	best := 0
-	for _, rate := range []int{2000, 4000, 6000, 8000, 10_000, 12_500, 15_000, 17_500, 20_000, 25_000, 30_000} {
+	best, misses := 0, 0
+	for _, rate := range []int{2000, 4000, 6000, 8000, 10_000, 12_500, 15_000, 17_500, 20_000, 25_000, 30_000, 40_000, 50_000, 60_000} {
 		s := serve(b)
 		r := t.use(b, job{url: s.url(), rate: rate, length: 2 * time.Second, timeout: 2 * time.Second, connections: 64})
 		if got := min(r.sent, int(s.seen.Load())); float64(got) < .995*float64(2*rate) {
-			break
+			if misses++; misses == 3 {
+				break
+			}
+			continue
 		}
-		best = rate
+		best, misses = rate, 0
 	}
 	return best
 }
@@ -156,7 +164,7 @@ func BenchmarkStall(b *testing.B) {
 	burst, free, users := j, j, j
 	burst.burst, free.unbounded, users.users = true, true, 2500
 	v := values{}
-	stalls(b, v, []variant{{"gauntlet, 50 connections", "gauntlet", burst}, {"vegeta, 50 workers", "vegeta", j}, {"vegeta", "vegeta", free}, {"fortio, 50 threads", "fortio", j}, {"k6, 2500 users", "k6", users}, {"wrk, 50 connections", "wrk", j}},
+	during(b, stall(b), v, []variant{{"gauntlet, 50 connections", "gauntlet", burst}, {"vegeta, 50 workers", "vegeta", j}, {"vegeta", "vegeta", free}, {"fortio, 50 threads", "fortio", j}, {"k6, 2500 users", "k6", users}, {"wrk, 50 connections", "wrk", j}},
 		func(name string, r result, s *server, from, to time.Time) {
 			stall := float64(to.Sub(from))
 			v.add(name, "p90 / truth", float64(r.p90)/(.6*stall))
@@ -176,7 +184,7 @@ func BenchmarkTimeout(b *testing.B) {
 	free, users := j, j
 	free.unbounded, users.users = true, 1250
 	v := values{}
-	stalls(b, v, []variant{{"gauntlet", "gauntlet", free}, {"gauntlet, 50 connections", "gauntlet", j}, {"vegeta, 50 workers", "vegeta", j}, {"vegeta", "vegeta", free}, {"fortio, 50 threads", "fortio", j}, {"k6, 1250 users", "k6", users}, {"wrk, 50 connections", "wrk", j}},
+	during(b, stall(b), v, []variant{{"gauntlet", "gauntlet", free}, {"gauntlet, 50 connections", "gauntlet", j}, {"vegeta, 50 workers", "vegeta", j}, {"vegeta", "vegeta", free}, {"fortio, 50 threads", "fortio", j}, {"k6, 1250 users", "k6", users}, {"wrk, 50 connections", "wrk", j}},
 		func(name string, r result, s *server, from, to time.Time) {
 			if r.text != "" && strings.HasPrefix(name, "gauntlet") {
 				b.Logf("%s: %s", name, r.text)
@@ -196,8 +204,16 @@ func BenchmarkTimeout(b *testing.B) {
 	}
 }
 
-// stalls runs each variant while its server stalls from 3 s to 5 s after its first request.
-func stalls(b *testing.B, v values, all []variant, then func(name string, r result, s *server, from, to time.Time)) {
+// hurt does something to a server that has begun to answer, and says from when to when that was.
+type hurt func(*server) (from, to time.Time)
+
+// stall lets a server hang from 3 s to 5 s after its first request.
+func stall(b *testing.B) hurt {
+	return func(s *server) (from, to time.Time) { return s.hang(b.Context(), 3*time.Second, 2*time.Second) }
+}
+
+// during runs each variant while its server is hurt.
+func during(b *testing.B, hurt hurt, v values, all []variant, then func(name string, r result, s *server, from, to time.Time)) {
 	known := map[string]tool{}
 	for _, t := range tools(b) {
 		known[t.name] = t
@@ -217,7 +233,7 @@ func stalls(b *testing.B, v values, all []variant, then func(name string, r resu
 					for s.seen.Load() == 0 && b.Context().Err() == nil {
 						time.Sleep(time.Millisecond)
 					}
-					from, to := s.hang(b.Context(), 3*time.Second, 2*time.Second)
+					from, to := hurt(s)
 					stalled <- span{from, to}
 				})
 				r := t.use(b, x.job)
@@ -227,6 +243,35 @@ func stalls(b *testing.B, v values, all []variant, then func(name string, r resu
 				then(x.name, r, s, was.from, was.to)
 			}
 		}
+	}
+}
+
+// BenchmarkFailover lets the server hang for 1 s, as a primary that froze, and then refuse connections for 1 s, until another has its
+// address. With a timeout of 1 s nothing that comes due in these 2 s of 8 is answered: 25 % of all, in an open loop.
+func BenchmarkFailover(b *testing.B) {
+	j := job{rate: 1000, length: 8 * time.Second, timeout: time.Second, connections: 50}
+	free, users := j, j
+	free.unbounded, users.users = true, 1250
+	v := values{}
+	hurt := func(s *server) (from, to time.Time) {
+		from, to, err := s.failover(b.Context(), 3*time.Second, time.Second, time.Second)
+		if err != nil {
+			b.Error(err)
+		}
+		return from, to
+	}
+	during(b, hurt, v, []variant{{"gauntlet", "gauntlet", free}, {"gauntlet, 50 connections", "gauntlet", j}, {"vegeta, 50 workers", "vegeta", j}, {"vegeta", "vegeta", free}, {"fortio, 50 threads", "fortio", j}, {"k6, 1250 users", "k6", users}, {"wrk, 50 connections", "wrk", j}},
+		func(name string, r result, s *server, from, to time.Time) {
+			v.add(name, badShare, 100*r.bad)
+			v.add(name, "lost s shown", r.bad*j.length.Seconds())
+			v.add(name, "lost s true", to.Sub(from).Seconds())
+			if name != "wrk, 50 connections" {
+				v.add(name, bursts, float64(burst(s.arrivals(), to.Add(-5*time.Millisecond)))/100)
+			}
+		})
+	v.print("A server that hangs for 1 s of 8, then refuses for 1 s, timeout 1 s: what is shown of the outage", badShare, "lost s shown", "lost s true", bursts, conns)
+	for _, name := range []string{"gauntlet", "gauntlet, 50 connections"} {
+		b.ReportMetric(v.of(name, "lost s shown")-v.of(name, "lost s true"), strings.ReplaceAll(name, " ", "-")+"-lost-s-off")
 	}
 }
 
@@ -267,14 +312,18 @@ func resets(b *testing.B, t tool, method string) (shown int, truth uint64) {
 	return r.failed, s.Counts().Reset
 }
 
-// BenchmarkMillion sends a million requests and reports the highest memory of the process.
+// BenchmarkMillion sends half a million and a million requests at one rate. It reports the highest memory of the process and by how much
+// the second half million let it grow: what a process needs until its heap has found its size is in both.
 func BenchmarkMillion(b *testing.B) {
 	for b.Loop() {
-		s := serve(b)
-		const rate = 12_500
-		r := gauntlet(b).use(b, job{url: s.url(), rate: rate, length: 80 * time.Second, timeout: 2 * time.Second, connections: 64})
-		b.ReportMetric(float64(r.rss)/1e6, "MB")
-		b.ReportMetric(float64(r.sent), "sent")
+		t, s := gauntlet(b), serve(b)
+		j := job{url: s.url(), rate: 12_500, length: 40 * time.Second, timeout: 2 * time.Second, connections: 64}
+		half := t.use(b, j)
+		j.length *= 2
+		all := t.use(b, j)
+		b.ReportMetric(float64(all.rss)/1e6, "MB")
+		b.ReportMetric(float64(all.rss-half.rss)/float64(all.sent-half.sent), "grown-B/request")
+		b.ReportMetric(float64(all.sent), "sent")
 	}
 }
 

@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -16,43 +20,76 @@ import (
 // server answers each request at once with the same bytes and notes when it came: the truth that tools are held against. It
 // knows as little of HTTP as it can, so that a core is enough for it and the other one is the generator's.
 type server struct {
-	ln    net.Listener
+	addr  string
 	wg    sync.WaitGroup
 	stall sync.RWMutex // held by who stalls the server
 
 	seen, conns atomic.Int64
 	mu          sync.Mutex
+	ln          net.Listener
 	open        map[net.Conn]bool
 	at          []time.Time
 }
 
 func serve(tb testing.TB) *server {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := listen()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &server{ln: ln, open: map[net.Conn]bool{}}
-	s.wg.Go(s.accept)
+	s := &server{ln: ln, addr: ln.Addr().String(), open: map[net.Conn]bool{}}
+	s.wg.Go(func() { s.accept(ln) })
 	tb.Cleanup(s.close)
 	return s
 }
 
-func (s *server) url() string { return "http://" + s.ln.Addr().String() + "/" }
+func (s *server) url() string { return "http://" + s.addr + "/" }
 
 func (s *server) close() {
-	s.ln.Close()
-	s.mu.Lock()
-	for c := range s.open {
-		c.Close()
-	}
-	s.mu.Unlock()
+	s.vanish()
 	s.wg.Wait()
 }
 
-func (s *server) accept() {
+// vanish resets all connections; from then on the address refuses new ones.
+func (s *server) vanish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ln.Close()
+	for c := range s.open {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // a reset, as from a host where nobody knows of the connection
+		}
+		c.Close()
+	}
+}
+
+// listen takes a port that no system gives to clients: while a server is gone, one that tries again and again would get that very port, be
+// connected to itself, and keep the server from coming back.
+func listen() (ln net.Listener, err error) {
+	for range 20 {
+		if ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))); err == nil {
+			break
+		}
+	}
+	return ln, err
+}
+
+// back listens at the same address again.
+func (s *server) back() error {
+	ln, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.ln = ln
+	s.mu.Unlock()
+	s.wg.Go(func() { s.accept(ln) })
+	return nil
+}
+
+func (s *server) accept(ln net.Listener) {
 	for {
-		c, err := s.ln.Accept()
+		c, err := ln.Accept()
 		if err != nil {
 			return // closed
 		}
@@ -114,6 +151,19 @@ func (s *server) hang(ctx context.Context, after, length time.Duration) (from, t
 	return from, time.Now()
 }
 
+// failover lets the server hang, then vanish for so long, as a primary that froze until another took its address.
+func (s *server) failover(ctx context.Context, after, hung, gone time.Duration) (from, to time.Time, err error) {
+	wait(ctx, after)
+	s.stall.Lock()
+	from = time.Now()
+	wait(ctx, hung)
+	s.vanish()
+	s.stall.Unlock()
+	wait(ctx, gone)
+	err = s.back()
+	return from, time.Now(), err
+}
+
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -168,7 +218,7 @@ func lag(at []time.Time, rate int) time.Duration {
 
 func TestTheServerKnowsTheTruth(t *testing.T) {
 	s := serve(t)
-	c, err := net.Dial("tcp", s.ln.Addr().String())
+	c, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,5 +248,45 @@ func TestTheServerKnowsTheTruth(t *testing.T) {
 	}
 	if l := lag(at, 1000); l < 140*time.Millisecond || l > 150*time.Millisecond {
 		t.Errorf("lag %v, want that of the first of the burst but for the last hundredth", l)
+	}
+}
+
+// A server that fails over answers nothing while it hangs, refuses connections while it is gone, and answers again.
+func TestTheServerFailsOver(t *testing.T) {
+	s := serve(t)
+	get := func() error {
+		c, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return err
+		}
+		_, err = io.ReadFull(c, make([]byte, len(okay)))
+		return err
+	}
+	if err := get(); err != nil {
+		t.Fatal(err)
+	}
+	s.stall.Lock()
+	hung := make(chan error, 1)
+	s.wg.Go(func() { hung <- get() })
+	for s.seen.Load() < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	s.vanish()
+	s.stall.Unlock()
+	if err := <-hung; err == nil {
+		t.Error("a request was answered whose connection was reset")
+	}
+	if err := get(); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("%v while the server is gone, want that connections are refused", err)
+	}
+	if err := s.back(); err != nil {
+		t.Fatal(err)
+	}
+	if err := get(); err != nil {
+		t.Errorf("%v after it came back", err)
 	}
 }

@@ -27,12 +27,25 @@ func (c Counts) Good() float64 {
 	return float64(c.OK-c.Slow) / float64(c.Planned)
 }
 
-func (c *Counts) add(s *loadgen.Sample, limit time.Duration) {
+// ended is what is counted of a sample, in several places.
+type ended struct {
+	out    loadgen.Outcome
+	slow   bool
+	micros int64 // its latency, as histograms have it
+	err    string
+}
+
+func endOf(s *loadgen.Sample, limit time.Duration) ended {
+	latency := s.Latency()
+	return ended{out: s.Out, slow: limit > 0 && latency > limit, micros: micros(latency), err: s.Err}
+}
+
+func (c *Counts) add(e *ended) {
 	c.Planned++
-	switch s.Out {
+	switch e.out {
 	case loadgen.OK:
 		c.OK++
-		if limit > 0 && s.Latency() > limit {
+		if e.slow {
 			c.Slow++
 		}
 	case loadgen.Fail:
@@ -67,8 +80,11 @@ func newHistogram(digits int) *hdrhistogram.Histogram {
 	return hdrhistogram.New(lowest, highest, digits)
 }
 
-func record(h *hdrhistogram.Histogram, d time.Duration) {
-	_ = h.RecordValue(min(max(d.Microseconds(), lowest), highest)) // never outside of the range
+// micros is a time as histograms have it.
+func micros(d time.Duration) int64 { return min(max(d.Microseconds(), lowest), highest) }
+
+func record(h *hdrhistogram.Histogram, micros int64) {
+	_ = h.RecordValue(micros) // never outside of the range
 }
 
 func latencyOf(h *hdrhistogram.Histogram) Latency {
@@ -95,14 +111,14 @@ type cell struct {
 
 func newCell() *cell { return &cell{kinds: map[string]uint64{}, hist: newHistogram(digits)} }
 
-func (c *cell) add(s *loadgen.Sample, limit time.Duration) {
-	c.Counts.add(s, limit)
-	if s.Out == loadgen.OK {
-		record(c.hist, s.Latency())
+func (c *cell) add(e *ended) {
+	c.Counts.add(e)
+	if e.out == loadgen.OK {
+		record(c.hist, e.micros)
 		return
 	}
-	if len(c.kinds) < maxKinds || c.kinds[s.Err] > 0 {
-		c.kinds[s.Err]++
+	if len(c.kinds) < maxKinds || c.kinds[e.err] > 0 {
+		c.kinds[e.err]++
 	} else {
 		c.kinds["other"]++
 	}

@@ -84,15 +84,15 @@ func (t *Tally) Add(s loadgen.Sample) {
 	if t.last == nil || t.name != s.Op {
 		t.name, t.last = s.Op, of(t.ops, s.Op, newOperation)
 	}
-	op := t.last
-	op.add(&s, t.opt.Limit)
+	op, end := t.last, endOf(&s, t.opt.Limit)
+	op.add(&end)
 	if len(t.opt.Phases) > 0 {
-		of(t.cells, [2]string{s.Op, t.phase(s.Due)}, newCell).add(&s, t.opt.Limit)
+		of(t.cells, [2]string{s.Op, t.phase(s.Due)}, newCell).add(&end)
 	}
 	if s.Out != loadgen.Missed {
-		record(t.lag, s.Lag())
+		record(t.lag, micros(s.Lag()))
 	}
-	t.second(op, &s)
+	t.second(op, s.Due, &end)
 }
 
 // of finds what a map has under a key, or makes it.
@@ -117,9 +117,9 @@ func (t *Tally) phase(due time.Duration) string {
 	return name
 }
 
-// second counts the sample in its second.
-func (t *Tally) second(op *operation, s *loadgen.Sample) {
-	n := int(max(0, s.Due-t.opt.Start) / time.Second)
+// second counts a sample of the last operation in its second.
+func (t *Tally) second(op *operation, due time.Duration, e *ended) {
+	n := int(max(0, due-t.opt.Start) / time.Second)
 	if n > t.horizon {
 		t.horizon = n
 		t.closeUntil(n - 2 - int(t.opt.Timeout/time.Second))
@@ -128,11 +128,11 @@ func (t *Tally) second(op *operation, s *loadgen.Sample) {
 		return
 	}
 	if op.sec == nil || op.n != n {
-		op.n, op.sec = n, of(t.open, key{s.Op, n}, func() *second { return &second{hist: t.histogram()} })
+		op.n, op.sec = n, of(t.open, key{t.name, n}, func() *second { return &second{hist: t.histogram()} })
 	}
-	op.sec.add(s, t.opt.Limit)
-	if s.Out == loadgen.OK {
-		record(op.sec.hist, s.Latency())
+	op.sec.add(e)
+	if e.out == loadgen.OK {
+		record(op.sec.hist, e.micros)
 	}
 }
 

@@ -128,7 +128,8 @@ func (s Stalls) String() string {
 	if s.Steal >= 0 {
 		out = fmt.Sprintf("%.1f %% of the processors' time went to others (limit %.0f %%); ", 100*s.Steal, 100*StealLimit)
 	}
-	return out + fmt.Sprintf("a clock of %s was more than %s late in %.0f %% of the seconds (limit %.0f %%), %s at most", StallTick, StallLimit, 100*s.paused(), 100*PauseLimit, s.Max.Round(time.Millisecond))
+	return out + fmt.Sprintf("a clock of %s was up to %s late (p99.9, %s at most), more than %s in %.0f %% of the seconds (limit %.0f %%)",
+		StallTick, s.P999, s.Max.Round(time.Millisecond), StallLimit, 100*s.paused(), 100*PauseLimit)
 }
 
 // maxLate is the longest lateness that is told from longer ones, in milliseconds.

@@ -82,7 +82,7 @@ func (d *drawer) trace(name, unit string, value func(i int) (float64, bool)) tra
 	return out
 }
 
-const voidTitle = "no evidence: the load generator was late (send lag p99 above 50 ms) or this machine paused for more than 60 ms"
+var voidTitle = fmt.Sprintf("no evidence: the load generator was late (send lag p99 above %s) or this machine paused for more than %s", voidLag, probe.StallLimit)
 
 // throughput is the panel of one class: good answers filled, what was planned but not good in red above.
 func (d *drawer) throughput(n int, s Series) chart {

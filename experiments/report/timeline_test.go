@@ -38,7 +38,7 @@ func TestTimelineVoidsLateSeconds(t *testing.T) {
 	}
 }
 
-// So are seconds in which the machine paused, of all classes, however long slices are and wherever the load ended.
+// So are seconds in which the machine paused, of all classes, but for those after the load.
 func TestTimelineVoidsPauses(t *testing.T) {
 	end := history.Event{End: &history.End{Pauses: []probe.Pause{{From: sec(1.2), To: sec(2.1)}, {From: sec(90), To: sec(91)}}}}
 	load := []loadgen.Sample{{Class: "read", Out: loadgen.OK}, {Class: "write", Out: loadgen.OK, Due: sec(3.9), Sent: sec(3.9), End: sec(3.95)}}

@@ -152,7 +152,7 @@ func (b *book) lostSeconds() Interval {
 	return out
 }
 
-// voided is the number of judged seconds in which the generator was at fault for any class.
+// voided is the number of judged seconds that are void for any class.
 func (b *book) voided() int {
 	n := 0
 	for at := b.span.from.Truncate(time.Second); at < b.span.to; at += time.Second {
@@ -163,7 +163,7 @@ func (b *book) voided() int {
 	return n
 }
 
-// voidedIn is the number of judged seconds that touch one of these times and in which the generator was at fault for any class.
+// voidedIn is the number of judged seconds that touch one of these times and are void for any class.
 func (b *book) voidedIn(when []span) int {
 	n := 0
 	for at := b.span.from.Truncate(time.Second); at < b.span.to; at += time.Second {

@@ -168,7 +168,7 @@ func (m *meter) isVoid(at time.Duration) bool {
 	return m.paused[n] || sec != nil && sec.void()
 }
 
-// voided counts the seconds from..to in which the generator was at fault.
+// voided counts the void seconds from..to.
 func (m *meter) voided(from, to time.Duration) int {
 	n := 0
 	for at := from.Truncate(time.Second); at < to; at += time.Second {

@@ -18,7 +18,7 @@ const explainSlack = 2 * time.Second
 // maxVoid is the share of the judged time, in [0,1], that may be void before the whole run is: above it the load was not the one
 // that was planned. Below it what the void seconds hide is in the interval of each measure, and each goal is decided by its
 // interval.
-const maxVoid = 0.1
+const maxVoid = probe.PauseLimit
 
 // doubts are the reasons why nothing may be concluded: each makes the verdict unknown.
 func doubts(e spec.Experiment, h *history.History, b *book, p points, l Load) []string {

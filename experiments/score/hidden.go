@@ -26,14 +26,14 @@ func critical(h *history.History) []span {
 	return out
 }
 
-// dark is a time in which a class may have been out: outages, and seconds in which the generator was behind.
+// dark is a time in which a class may have been out: outages, and void seconds.
 type dark struct {
 	from, to time.Duration
 	seen     bool // some of it is an outage that was seen
 	void     bool // some of it is a void second
 }
 
-// worstCase are the outages if every judged second in which the generator was behind had been one: those less than a stable run apart
+// worstCase are the outages if every void second had been one: those less than a stable run apart
 // are one.
 func (m *meter) worstCase() []dark {
 	var all []dark
@@ -106,7 +106,7 @@ func (m *meter) widened(o Outage, f history.Fault, is Interval) Interval {
 }
 
 // hidden is the longest failover, in seconds, of which no request that failed is known: it may lie in void seconds soon after the
-// fault began. It is 0 if the generator was on time.
+// fault began. It is 0 if none is void.
 func (m *meter) hidden(f history.Fault) float64 {
 	longest := 0.0
 	for _, d := range m.worstCase() {
@@ -131,7 +131,7 @@ func (hit *Hit) mayHide(b *book, f history.Fault) {
 	}
 }
 
-// isVoid says whether the generator was at fault for any class.
+// isVoid says whether the second of a moment is void for any class.
 func (b *book) isVoid(at time.Duration) bool {
 	return slices.ContainsFunc(b.meters, func(m *meter) bool { return m.isVoid(at) })
 }

@@ -63,8 +63,8 @@ func (s *server) vanish() {
 	}
 }
 
-// listen takes a port that no system gives to clients: while a server is gone, one that tries again and again would get that very port, be
-// connected to itself, and keep the server from coming back.
+// listen takes a port that Linux and macOS do not give to clients by default. While a server is gone, a client that tries again and again
+// may get the server's very port; after some runs of wrk the server could not come back ("address already in use").
 func listen() (ln net.Listener, err error) {
 	for range 20 {
 		if ln, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(10_000))); err == nil {

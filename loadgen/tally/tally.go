@@ -92,7 +92,7 @@ func (t *Tally) Add(s loadgen.Sample) {
 	if s.Out != loadgen.Missed {
 		record(t.lag, micros(s.Lag()))
 	}
-	t.second(op, s.Due, &end)
+	t.second(op, &s, &end)
 }
 
 // of finds what a map has under a key, or makes it.
@@ -117,9 +117,9 @@ func (t *Tally) phase(due time.Duration) string {
 	return name
 }
 
-// second counts a sample of the last operation in its second.
-func (t *Tally) second(op *operation, due time.Duration, e *ended) {
-	n := int(max(0, due-t.opt.Start) / time.Second)
+// second counts the sample in its second.
+func (t *Tally) second(op *operation, s *loadgen.Sample, e *ended) {
+	n := int(max(0, s.Due-t.opt.Start) / time.Second)
 	if n > t.horizon {
 		t.horizon = n
 		t.closeUntil(n - 2 - int(t.opt.Timeout/time.Second))
@@ -128,7 +128,7 @@ func (t *Tally) second(op *operation, due time.Duration, e *ended) {
 		return
 	}
 	if op.sec == nil || op.n != n {
-		op.n, op.sec = n, of(t.open, key{t.name, n}, func() *second { return &second{hist: t.histogram()} })
+		op.n, op.sec = n, of(t.open, key{s.Op, n}, func() *second { return &second{hist: t.histogram()} })
 	}
 	op.sec.add(e)
 	if e.out == loadgen.OK {
